@@ -1,0 +1,1 @@
+"""Ground of the house: records, settings, errors, fingerprints, ledger, store. No torch, no web, no mlflow."""

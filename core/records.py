@@ -1,0 +1,198 @@
+"""The nouns of the house: frozen records that every room shares.
+
+| record | what it is |
+|---|---|
+| Query | what the user asks: messages, domain, stratum, stakes |
+| Answer | one model's answer to one query, with what it cost |
+| Pair | one query with two models' answers, in canonical order |
+| Judgement | one expert's verdict on a pair |
+| Outcome | per query, the quality of each model's answer, with its source |
+| Decision | what the gateway did with one request, without its text |
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+"""A number in [0, 1]: a probability, a quality, a share of calls."""
+
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+"""A non-empty identifier."""
+
+
+class Record(BaseModel):
+    """A frozen record: unknown fields are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Stakes(StrEnum):
+    """What a wrong answer costs. Unknown means high."""
+
+    LOW = "low"
+    HIGH = "high"
+
+
+class Source(StrEnum):
+    """Who said how good an answer is."""
+
+    EXPERT = "expert"
+    REFERENCE = "reference"
+    JUDGE = "judge"
+
+
+class Verdict(StrEnum):
+    """One expert's comparison of two answers, in the pair's canonical order."""
+
+    FIRST_BETTER = "first_better"
+    SECOND_BETTER = "second_better"
+    BOTH_ACCEPTABLE = "both_acceptable"
+    NEITHER_ACCEPTABLE = "neither_acceptable"
+    CANNOT_JUDGE = "cannot_judge"
+
+
+class Message(Record):
+    """One turn of a conversation, text only."""
+
+    role: str
+    content: str
+
+
+class Query(Record):
+    """What the user asks.
+
+    `group` binds rows that must never part in a split (one claim, one patient, one contract).
+    `topic` is a finer label inside the domain, used by the topic-prior floor.
+    `reference` is the right answer where one is known.
+    """
+
+    id: Name
+    messages: tuple[Message, ...] = Field(min_length=1)
+    domain: Name = "general"
+    stakes: Stakes = Stakes.HIGH
+    stratum: Name | None = None
+    group: str | None = None
+    topic: str | None = None
+    reference: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The text that a router reads (see `conversation_text`)."""
+        return conversation_text(self.messages)
+
+    @property
+    def stratum_name(self) -> str:
+        """The stratum, or domain and stakes where none was given."""
+        return self.stratum or f"{self.domain}/{self.stakes}"
+
+
+class Answer(Record):
+    """One model's answer to one query."""
+
+    query_id: Name
+    model: Name
+    text: str
+    cost_usd: float | None = Field(default=None, ge=0)
+    latency_ms: float | None = Field(default=None, ge=0)
+
+
+class Pair(Record):
+    """One query with two models' answers; `first` sorts before `second`, so position says nothing."""
+
+    id: Name
+    query: Query
+    first: Answer
+    second: Answer
+
+
+class Judgement(Record):
+    """One expert's verdict on a pair, in canonical order whatever side was shown where.
+
+    `first_acceptable` and `second_acceptable` answer *acceptable for release?*; None means not asked.
+    `swapped` is true when `second` was shown on the left.
+    """
+
+    id: Name
+    pair_id: Name
+    expert: Name
+    verdict: Verdict
+    first_acceptable: bool | None = None
+    second_acceptable: bool | None = None
+    swapped: bool = False
+    reason: str = ""
+    active_ms: int | None = Field(default=None, ge=0)
+    at: datetime
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> Self:
+        marks = (self.first_acceptable, self.second_acceptable)
+        if self.verdict is Verdict.BOTH_ACCEPTABLE and False in marks:
+            raise ValueError("verdict 'both_acceptable' contradicts an answer marked not acceptable")
+        if self.verdict is Verdict.NEITHER_ACCEPTABLE and True in marks:
+            raise ValueError("verdict 'neither_acceptable' contradicts an answer marked acceptable")
+        if self.verdict is Verdict.CANNOT_JUDGE and not self.reason.strip():
+            raise ValueError("verdict 'cannot_judge' needs a reason")
+        return self
+
+
+class Graded(Record):
+    """How good one model's answer was, and what it cost."""
+
+    quality: Share
+    text: str | None = None
+    cost_usd: float | None = Field(default=None, ge=0)
+
+
+class Outcome(Record):
+    """Per query, the quality in [0, 1] of each model's answer, with its source."""
+
+    query: Query
+    results: Mapping[str, Graded] = Field(min_length=1)
+    source: Source = Source.REFERENCE
+
+
+class Decision(Record):
+    """What the gateway did with one request. Holds no text: hashes, numbers and names only."""
+
+    id: Name
+    at: datetime
+    requested_model: str
+    answered_by: str | None
+    bundle: str | None
+    probability: float | None
+    threshold: float | None
+    domain: str | None
+    stakes: Stakes
+    verdict: str | None
+    reasons: tuple[str, ...]
+    cost_usd: float | None
+    latency_ms: float
+    query_sha256: str
+
+
+def conversation_text(messages: Sequence[Message]) -> str:
+    """The whole conversation as one text: a lone message stands by itself, else each turn names its role.
+
+    >>> conversation_text([Message(role="user", content="Code this.")])
+    'Code this.'
+    >>> conversation_text([Message(role="system", content="You code."), Message(role="user", content="Go.")])
+    'system: You code.\\n\\nuser: Go.'
+    """
+    if len(messages) == 1:
+        return messages[0].content
+    return "\n\n".join(f"{message.role}: {message.content}" for message in messages)
+
+
+def messages_of(query: str | Sequence[Mapping[str, Any]]) -> tuple[Message, ...]:
+    """Messages from a text (one user turn) or from a list of {role, content}.
+
+    >>> messages_of("Code this.")
+    (Message(role='user', content='Code this.'),)
+    """
+    if isinstance(query, str):
+        return (Message(role="user", content=query),)
+    return tuple(Message.model_validate(message) for message in query)

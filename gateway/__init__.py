@@ -1,0 +1,1 @@
+"""OpenAI-compatible server and in-process Controller: route, answer, verify, escalate."""

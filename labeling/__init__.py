@@ -1,0 +1,1 @@
+"""The web app where experts judge pairs; queue, freeze, exports. Never imports models."""

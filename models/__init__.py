@@ -1,0 +1,1 @@
+"""The routers: text in, probability out. Encoders, PEFT adapters, bundles, registry."""

@@ -1,0 +1,1 @@
+"""From outcomes to a registered, promoted router: stages, tracking, evaluation."""

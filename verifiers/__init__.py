@@ -1,0 +1,1 @@
+"""The recheck of a weak answer: stakes, one check a file, the chain that runs them."""

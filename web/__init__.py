@@ -1,0 +1,1 @@
+"""The page shell that every screen shares: base template, one stylesheet, CSP, sign-in."""
