@@ -51,16 +51,16 @@ class Calibrator(Record):
         if self.method == "platt":
             return sigmoid(self.slope * logit(scores) + self.intercept)
         if self.method == "isotonic":
-            return np.interp(scores, self.knot_scores, self.knot_probabilities)
+            return np.asarray(np.interp(scores, self.knot_scores, self.knot_probabilities))
         return np.asarray(scores, dtype=float)
 
 
 def sigmoid(x: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
     """1 / (1 + exp(-x)), without overflow."""
-    return 0.5 * (1.0 + np.tanh(0.5 * x))
+    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * x)))
 
 
 def logit(p: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
     """ln(p / (1 - p)) of probabilities clipped to [EPSILON, 1 - EPSILON]."""
     clipped = np.clip(p, EPSILON, 1.0 - EPSILON)
-    return np.log(clipped) - np.log1p(-clipped)
+    return np.asarray(np.log(clipped) - np.log1p(-clipped))

@@ -175,12 +175,12 @@ class Decision(Record):
 
 
 def conversation_text(messages: Sequence[Message]) -> str:
-    """The whole conversation as one text: a lone message stands by itself, else each turn names its role.
+    r"""The whole conversation as one text: a lone message stands by itself, else each turn names its role.
 
     >>> conversation_text([Message(role="user", content="Code this.")])
     'Code this.'
     >>> conversation_text([Message(role="system", content="You code."), Message(role="user", content="Go.")])
-    'system: You code.\\n\\nuser: Go.'
+    'system: You code.\n\nuser: Go.'
     """
     if len(messages) == 1:
         return messages[0].content

