@@ -58,6 +58,10 @@ class DataSettings(Settings):
     """Outcome files (docs/formats.md): JSONL, CSV or Parquet. Relative to the current folder."""
     target_domains: tuple[str, ...] = Field(min_length=1)
     """Domains the router is adapted to. Rows of all other domains fit the base router."""
+    base_weak: str | None = None
+    """Who plays the weak model in the other domains' rows, where it is not the pair's weak model."""
+    base_strong: str | None = None
+    """Who plays the strong model in the other domains' rows, where it is not the pair's strong model."""
 
 
 class SplitSettings(Settings):
@@ -147,7 +151,7 @@ class GatewaySettings(Settings):
     port: int = Field(6060, ge=0, le=65535)
     """Port to listen on; 0 takes a free one."""
     bundle: str | None = None
-    """What decides: `models:/NAME@champion`, `models:/NAME/3` or a folder. Unset means `models:/NAME@champion` of this YAML."""
+    """What decides: `models:/NAME@champion`, `models:/NAME/3` or a folder. Unset means this run's champion."""
     api_key_env: str | None = None
     """Environment variable with the bearer key that clients must send; unset means none is asked for."""
 

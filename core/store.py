@@ -99,6 +99,8 @@ def _sqlite(url: sa.URL) -> sa.Engine:
 
 
 def _server(url: sa.URL) -> sa.Engine:
+    if url.drivername == "postgresql":
+        url = url.set(drivername="postgresql+psycopg2")  # the driver that the postgres extra installs
     try:
         return sa.create_engine(url, pool_pre_ping=True)
     except ModuleNotFoundError as error:

@@ -1,0 +1,103 @@
+"""Evaluation: what a router's scores are worth on rows it has not seen, beside the floors on the same rows."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from assurance.bootstrap import Interval, metrics_with_intervals, paired_apgr_difference
+from core.errors import NotEnoughLabels
+from core.records import Record
+
+FOLDS = 5
+"""Folds in which the fitted floors are scored when no training rows are at hand: each row by a fit on the others."""
+
+
+class Figures(Record):
+    """What one router is worth, each figure with its 95 % interval."""
+
+    apgr: Interval
+    cpt50: Interval
+    cpt80: Interval
+
+
+class Evaluation(Record):
+    """Routers measured on the same rows.
+
+    `better_than` holds, per router other than the first, the APGR of the first minus its own, paired on the same rows.
+    """
+
+    n: int
+    weak: str
+    strong: str
+    weak_quality: float
+    strong_quality: float
+    routers: Mapping[str, Figures]
+    better_than: Mapping[str, Interval]
+
+
+def evaluate_routers(
+    scores: Mapping[str, Float[np.ndarray, " n"]],
+    quality: tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]],
+    *,
+    pair: tuple[str, str],
+    groups: Int[np.ndarray, " n"],
+    n_resamples: int,
+    seed: int = 0,
+) -> Evaluation:
+    """Figures of every router, and how much the first beats each other one, on the same rows.
+
+    Args:
+        scores: per router, its score per row; the first router is the one in question.
+        quality: quality per row of the weak and of the strong model.
+        pair: names of the weak and the strong model.
+        groups: rows of one group are resampled together.
+        n_resamples: bootstrap resamples.
+        seed: seed of the resampling.
+
+    Raises:
+        NotEnoughLabels: there are no rows, or the strong model is no better than the weak one on them.
+    """
+    weak_quality, strong_quality = quality
+    if not len(weak_quality):
+        raise NotEnoughLabels(
+            f"No row has outcomes of both '{pair[0]}' and '{pair[1]}'. Name a pair that the data hold with --weak and --strong."
+        )
+    figures = {}
+    better_than = {}
+    first = next(iter(scores))
+    for name, column in scores.items():
+        rng = np.random.default_rng(seed)  # every router meets the same resamples
+        metrics = metrics_with_intervals(
+            column, weak_quality, strong_quality, rng=rng, n_resamples=n_resamples, groups=groups
+        )
+        figures[name] = Figures(apgr=metrics["apgr"], cpt50=metrics["cpt50"], cpt80=metrics["cpt80"])
+        if name != first:
+            better_than[name] = paired_apgr_difference(
+                scores[first],
+                column,
+                strong_quality - weak_quality,
+                rng=np.random.default_rng(seed),
+                n_resamples=n_resamples,
+                groups=groups,
+            )
+    return Evaluation(
+        n=len(weak_quality),
+        weak=pair[0],
+        strong=pair[1],
+        weak_quality=float(weak_quality.mean()),
+        strong_quality=float(strong_quality.mean()),
+        routers=figures,
+        better_than=better_than,
+    )
+
+
+def folds(component: Int[np.ndarray, " n"], *, seed: int = 0) -> Int[np.ndarray, " n"]:
+    """A fold number per row; rows of one component share it.
+
+    >>> folds(np.array([0, 0, 5, 5, 5])).tolist() in [[a, a, b, b, b] for a in range(5) for b in range(5)]
+    True
+    """
+    unique, index = np.unique(component, return_inverse=True)
+    order = np.random.default_rng(seed).permutation(len(unique))
+    return np.asarray(order[index] % FOLDS)

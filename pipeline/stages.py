@@ -1,0 +1,117 @@
+"""The journey of a run, stage by stage. Read this file to know what `preceptor run` does.
+
+    files -> prepare -> split -> embed -> train -> calibrate -> evaluate -> register -> promote
+                                            |         |            |           |           |
+                                    base and adapted  |     figures with   bundle, a    alias
+                                       router    calibrator   intervals   model version `challenger`
+                                                 threshold    report.html
+
+Each function reads the folders of earlier stages (`work.inputs`) and writes its own (`work.out`).
+The champion is never moved here: that is `preceptor promote`, with gates and a second person.
+"""
+
+import json
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+from core import fingerprint
+from core.errors import NotEnoughLabels
+from core.outcomes import read_outcomes
+from core.settings import RunSettings
+from pipeline.engine import Stage, Work
+from pipeline.split import assign_parts, components, crossing_components
+from pipeline.table import OutcomeTable, load_table, save_table, table_of
+
+
+def stages_of(settings: RunSettings) -> list[Stage]:
+    """The stages of a run, each with what its outcome depends on."""
+    s = settings
+    pair = {"weak": s.pair.weak.name, "strong": s.pair.strong.name}
+
+    def files() -> object:
+        return [[str(path), fingerprint.of_file(path) if path.is_file() else None] for path in s.data.files]
+
+    def of(*sections: str) -> object:
+        return {"pair": pair} | {name: s.model_dump(mode="json")[name] for name in sections}
+
+    return [
+        Stage("prepare", "read the outcomes", partial(prepare, s), lambda: [of("data"), files()]),
+        Stage("split", "divide the rows, groups unparted", partial(split, s), lambda: of("data", "split"), ("prepare",)),
+        Stage("embed", "encode the queries", partial(embed, s), lambda: of("encoder"), ("prepare",)),
+        Stage(
+            "train",
+            "fit the base router, adapt it with LoRA",
+            partial(train, s),
+            lambda: of("router", "adaptation"),
+            ("prepare", "split", "embed"),
+        ),
+    ]
+
+
+def prepare(settings: RunSettings, work: Work) -> None:
+    """Read every outcome file into one table; a bad row stops the run and is named."""
+    table = table_of(read_outcomes(settings.data.files))
+    weak, strong = settings.pair.weak.name, settings.pair.strong.name
+    table = _with_base_roles(table, settings)
+    save_table(table, work.out)
+    known = table.has_pair(weak, strong)
+    summary = {
+        "rows": len(table),
+        "rows_with_both_models": int(known.sum()),
+        "rows_by_domain": _counts(table.domains),
+        "mean_quality": {model: float(np.nanmean(table.quality[:, j])) for j, model in enumerate(table.models)},
+    }
+    _write_json(work.out / "summary.json", summary)
+
+
+def split(settings: RunSettings, work: Work) -> None:
+    """Divide the rows; refuse when a group crosses parts or a part is empty."""
+    table = load_table(work.inputs["prepare"])
+    is_target = np.isin(table.domains, settings.data.target_domains)
+    if not is_target.any():
+        raise NotEnoughLabels(
+            f"No row is of the target domains {', '.join(settings.data.target_domains)}. "
+            f"The files hold {', '.join(_counts(table.domains))}; correct data.target_domains."
+        )
+    component = components(table.texts, table.groups)
+    parts = assign_parts(
+        component,
+        table.texts,
+        is_target,
+        table.has_pair(settings.pair.weak.name, settings.pair.strong.name),
+        shares=(settings.split.train, settings.split.calibrate),
+        seed=settings.split.seed,
+    )
+    crossing = crossing_components(component, parts)
+    assert crossing == 0, f"{crossing} groups cross parts"
+    counts = _counts(parts)
+    for part in ("base", "train", "calibrate", "test"):
+        if not counts.get(part):
+            raise NotEnoughLabels(
+                f"The split leaves no row for '{part}' (rows by part: {counts}). "
+                "Add rows, or change split.train and split.calibrate."
+            )
+    save_file({"component": component}, work.out / "component.safetensors")
+    _write_json(work.out / "parts.json", list(parts))
+    _write_json(work.out / "summary.json", {"rows_by_part": counts, "groups_in_more_than_one_part": crossing})
+
+
+def embed(settings: RunSettings, work: Work) -> None:
+    """Encode each text once, ever: vectors are cached by content beside the run."""
+    from models.embedding_cache import embed as embed_cached
+    from models.encoders import load_encoder
+
+    table = load_table(work.inputs["prepare"])
+    encoder = load_encoder(encoder_spec(settings), n_threads=settings.threads)
+    n = len(table)
+    vectors = embed_cached(
+        table.texts,
+        encoder,
+        folder=settings.folder / "embeddings",
+        on_batch=lambda done: work.progress("queries encoded", done, n),
+    )
+    save_file({"embeddings": vectors}, work.out / "embeddings.safetensors")
+    _write_json(work.out / "encoder.json", {"sha256": encoder.sha256, "dimension": encoder.dimension})

@@ -1,0 +1,83 @@
+from pathlib import Path
+
+import pytest
+
+from core.errors import SettingsError
+from core.settings import RunSettings, load_settings
+
+MINIMAL = """
+name: claims
+pair:
+  weak: {name: cheap}
+  strong: {name: dear}
+data:
+  files: [outcomes.jsonl]
+  target_domains: [oncology]
+"""
+
+
+def test_a_short_yaml_is_enough_and_the_rest_has_defaults(tmp_path):
+    (tmp_path / "run.yaml").write_text(MINIMAL)
+    settings = load_settings(tmp_path / "run.yaml")
+
+    assert settings.pair.weak.name == "cheap"
+    assert settings.threshold.share_strong == 0.3
+    assert settings.bundle_reference == "models:/claims@champion"
+
+
+def test_all_faults_are_reported_at_once_with_their_values(tmp_path):
+    text = MINIMAL.replace("name: claims", "name: Claims!") + "threshold: {share_strong: 2}\nsplitt: {}\nthreads: 0\n"
+    (tmp_path / "run.yaml").write_text(text)
+
+    with pytest.raises(SettingsError) as caught:
+        load_settings(tmp_path / "run.yaml")
+    message = str(caught.value)
+    for part in ("name: ", "(got 'Claims!')", "threshold.share_strong", "(got 2)", "splitt: Extra", "threads"):
+        assert part in message
+    assert message.endswith("Every setting is listed in docs/settings.md.")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("{name: dear}", "{name: cheap}"), "weak and strong are both 'cheap'"),
+        (("target_domains: [oncology]", "target_domains: []"), "data.target_domains"),
+        (("[oncology]", "[oncology]\nsplit: {train: 0.9, calibrate: 0.2}"), "leaves no test rows"),
+    ],
+)
+def test_settings_that_contradict_themselves_are_refused(tmp_path, change, message):
+    (tmp_path / "run.yaml").write_text(MINIMAL.replace(*change))
+
+    with pytest.raises(SettingsError, match=message):
+        load_settings(tmp_path / "run.yaml")
+
+
+@pytest.mark.parametrize(("text", "message"), [("a: [", "is not YAML"), ("- 1", "holds list, not settings")])
+def test_a_file_that_is_not_settings_says_so(tmp_path, text, message):
+    (tmp_path / "run.yaml").write_text(text)
+
+    with pytest.raises(SettingsError, match=message):
+        load_settings(tmp_path / "run.yaml")
+
+
+def test_a_missing_file_is_one_sentence(tmp_path):
+    with pytest.raises(SettingsError, match="cannot be read"):
+        load_settings(tmp_path / "absent.yaml")
+
+
+def test_every_setting_has_a_docstring():
+    def undocumented(model, path):
+        for name, field in model.model_fields.items():
+            inner = field.annotation
+            if hasattr(inner, "model_fields"):
+                yield from undocumented(inner, f"{path}.{name}")
+            elif not field.description and name not in {"pair"}:
+                yield f"{path}.{name}"
+
+    assert list(undocumented(RunSettings, "run")) == []
+
+
+@pytest.mark.parametrize("path", sorted(Path("configs").glob("*.yaml")), ids=str)
+def test_every_yaml_in_configs_describes_a_run_and_begins_with_its_command(path):
+    assert load_settings(path).name
+    assert "preceptor run " + str(path) in path.read_text().splitlines()[0]
