@@ -76,7 +76,7 @@ def outcome_of(row: Row) -> Outcome | None:
     for recognised, reader in _FORMS:
         if recognised(values):
             return Outcome(
-                query=_query(row),
+                query=query_of(row),
                 results=reader(values),
                 source=_source(values),
             )
@@ -84,6 +84,24 @@ def outcome_of(row: Row) -> Outcome | None:
         f"no known form (it has {', '.join(sorted(values)) or 'no fields'}); "
         "a row needs 'results', or 'winner' with 'model_a' and 'model_b', or one true/false column per model"
     )
+
+
+def query_of(row: Row) -> Query:
+    """The query that a row asks, whatever else the row holds.
+
+    Raises:
+        ValueError: the row holds no query, or one of its fields is out of range.
+    """
+    values = row.values
+    asked = next((values[key] for key in ("query", "question", "prompt") if values.get(key)), None)
+    if asked is None and values.get("conversation_a"):
+        asked = [turn for turn in values["conversation_a"] if turn.get("role") != "assistant"]
+        asked = [{"role": turn["role"], "content": turn["content"]} for turn in asked]
+    if not asked or (isinstance(asked, str) and not asked.strip()):
+        raise ValueError("no query: give 'query' as a text or as a list of {role, content}")
+    optional = {key: values[key] for key in ("domain", "stakes", "stratum", "group", "reference") if values.get(key)}
+    identity = values.get("id") or values.get("pair_id") or values.get("question_id") or row.place
+    return Query(id=str(identity), messages=messages_of(asked), topic=_topic(values), **optional)
 
 
 def _source(values: Mapping[str, Any]) -> Source:
@@ -99,19 +117,6 @@ def _topic(values: Mapping[str, Any]) -> str | None:
     named_source = None if source in set(Source) else source
     topic = values.get("topic") or values.get("subject") or named_source
     return str(topic) if topic else None
-
-
-def _query(row: Row) -> Query:
-    values = row.values
-    asked = next((values[key] for key in ("query", "question", "prompt") if values.get(key)), None)
-    if asked is None and values.get("conversation_a"):
-        asked = [turn for turn in values["conversation_a"] if turn.get("role") != "assistant"]
-        asked = [{"role": turn["role"], "content": turn["content"]} for turn in asked]
-    if not asked or (isinstance(asked, str) and not asked.strip()):
-        raise ValueError("no query: give 'query' as a text or as a list of {role, content}")
-    optional = {key: values[key] for key in ("domain", "stakes", "stratum", "group", "reference") if values.get(key)}
-    identity = values.get("id") or values.get("pair_id") or values.get("question_id") or row.place
-    return Query(id=str(identity), messages=messages_of(asked), topic=_topic(values), **optional)
 
 
 def _results(values: Mapping[str, Any]) -> dict[str, Graded]:

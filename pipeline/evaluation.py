@@ -1,6 +1,6 @@
 """Evaluation: what a router's scores are worth on rows it has not seen, beside the floors on the same rows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -61,7 +61,8 @@ def evaluate_routers(
     weak_quality, strong_quality = quality
     if not len(weak_quality):
         raise NotEnoughLabels(
-            f"No row has outcomes of both '{pair[0]}' and '{pair[1]}'. Name a pair that the data hold with --weak and --strong."
+            f"No row has outcomes of both '{pair[0]}' and '{pair[1]}'. "
+            "Name a pair that the data hold with --weak and --strong."
         )
     figures = {}
     better_than = {}
@@ -101,3 +102,32 @@ def folds(component: Int[np.ndarray, " n"], *, seed: int = 0) -> Int[np.ndarray,
     unique, index = np.unique(component, return_inverse=True)
     order = np.random.default_rng(seed).permutation(len(unique))
     return np.asarray(order[index] % FOLDS)
+
+
+def crossfitted_floors(
+    texts: Sequence[str],
+    topics: Sequence[str | None],
+    gap: Float[np.ndarray, " n"],
+    component: Int[np.ndarray, " n"],
+    *,
+    seed: int = 0,
+) -> dict[str, Float[np.ndarray, " n"]]:
+    """Scores of every floor on these rows, each row by a fit on rows of other folds.
+
+    Args:
+        texts: the queries.
+        topics: topic per row, None where there is none.
+        gap: quality of the strong model's answer minus that of the weak model's.
+        component: rows of one component share a fold.
+        seed: seed of the folds and of the random floor.
+    """
+    from models.floors import FLOORS
+
+    fold = folds(component, seed=seed)
+    scores = {name: np.zeros(len(texts)) for name in FLOORS}
+    for k in np.unique(fold):
+        inside, outside = np.flatnonzero(fold == k), np.flatnonzero(fold != k)
+        for name, column in scores.items():
+            floor = FLOORS[name]([texts[i] for i in outside], [topics[i] for i in outside], gap[outside], seed=seed)
+            column[inside] = floor([texts[i] for i in inside], [topics[i] for i in inside])
+    return scores

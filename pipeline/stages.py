@@ -39,14 +39,42 @@ def stages_of(settings: RunSettings) -> list[Stage]:
 
     return [
         Stage("prepare", "read the outcomes", partial(prepare, s), lambda: [of("data"), files()]),
-        Stage("split", "divide the rows, groups unparted", partial(split, s), lambda: of("data", "split"), ("prepare",)),
+        Stage("split", "divide the rows", partial(split, s), lambda: of("data", "split"), ("prepare",)),
         Stage("embed", "encode the queries", partial(embed, s), lambda: of("encoder"), ("prepare",)),
         Stage(
             "train",
             "fit the base router, adapt it with LoRA",
             partial(train, s),
-            lambda: of("router", "adaptation"),
+            lambda: of("router", "adaptation", "threads"),
             ("prepare", "split", "embed"),
+        ),
+        Stage(
+            "calibrate",
+            "turn scores into probabilities, set the threshold",
+            partial(calibrate, s),
+            lambda: of("threshold"),
+            ("prepare", "split", "train"),
+        ),
+        Stage(
+            "evaluate",
+            "measure on unseen rows, write the report",
+            partial(evaluate, s, tracker),
+            lambda: of("evaluation", "name"),
+            ("prepare", "split", "embed", "train", "calibrate"),
+        ),
+        Stage(
+            "register",
+            "register base and adapted router as model versions",
+            partial(register, s, tracker),
+            lambda: of("name", "mlflow", "verifiers"),
+            ("prepare", "split", "embed", "train", "calibrate", "evaluate"),
+        ),
+        Stage(
+            "promote",
+            "point the alias `challenger` at the adapted router",
+            partial(promote, s),
+            lambda: of("name", "mlflow", "store_url"),
+            ("register",),
         ),
     ]
 
@@ -115,3 +143,28 @@ def embed(settings: RunSettings, work: Work) -> None:
     )
     save_file({"embeddings": vectors}, work.out / "embeddings.safetensors")
     _write_json(work.out / "encoder.json", {"sha256": encoder.sha256, "dimension": encoder.dimension})
+
+
+def train(settings: RunSettings, work: Work) -> None:
+    """Fit the base router on the other domains, adapt it on the target's training rows, fit the floors on the same."""
+    from models import adaptation, matrix_factorization
+    from models.floors import FLOORS
+
+    table, parts, embeddings = _rows(work)
+    weak, strong = settings.pair.weak.name, settings.pair.strong.name
+    base_rows, train_rows = parts == "base", parts == "train"
+    base = matrix_factorization.fit(
+        embeddings[base_rows],
+        table.quality[base_rows],
+        table.models,
+        rank=settings.router.rank,
+        l2=settings.router.l2,
+    )
+    weak_quality, strong_quality = table.pair_quality(weak, strong)
+    adapter = adaptation.adapt(
+        base,
+        embeddings[train_rows],
+        strong_quality[train_rows] - weak_quality[train_rows],
+        pair=(weak, strong),
+        on_epoch=lambda done, total: work.progress("epochs of LoRA", done, total),
+    )

@@ -1,0 +1,86 @@
+"""A bundle applied to a file: scores for every query, or figures on outcomes with the floors beside them."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+from pydantic import ValidationError
+
+from core.errors import DataError
+from core.outcomes import query_of, read_outcomes
+from core.reading import read_rows
+from models.bundle import Bundle, load_bundle
+from models.registry import fetch_bundle
+from pipeline.evaluation import Evaluation, crossfitted_floors, evaluate_routers
+from pipeline.split import components
+from pipeline.table import table_of
+
+CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "preceptor"
+"""Where bundles fetched from a registry are kept, by content."""
+
+
+def bundle_of(reference: str, *, tracking_uri: str) -> Bundle:
+    """The bundle behind a folder or a models:/ reference, every hash checked.
+
+    Raises:
+        RegistryError: the registry does not know the name, version or alias.
+        BundleError: the bundle is absent, altered or of another format.
+    """
+    return load_bundle(fetch_bundle(reference, tracking_uri=tracking_uri, cache=CACHE / "bundles"))
+
+
+def score_file(reference: str, source: Path, output: Path, *, tracking_uri: str) -> int:
+    """Write one probability a line for the queries of `source`; how many. The file appears when it is complete.
+
+    Raises:
+        DataError: a row holds no query; all of them are named, and nothing is written.
+    """
+    texts: list[str] = []
+    faults: list[str] = []
+    for row in read_rows(source):
+        try:
+            texts.append(query_of(row).text)
+        except ValidationError as error:
+            faults.extend(f"{row.place}: {fault['msg']}" for fault in error.errors())
+        except ValueError as error:
+            faults.append(f"{row.place}: {error}")
+    if faults:
+        raise DataError(faults, "Mend these rows, then run the command again.")
+    probabilities = bundle_of(reference, tracking_uri=tracking_uri).probabilities(texts)
+    partial = output.with_name(output.name + ".partial")
+    partial.write_text("".join(f"{probability:.6f}\n" for probability in probabilities), encoding="ascii")
+    partial.replace(output)
+    return len(texts)
+
+
+def evaluate_bundle(
+    reference: str,
+    data: Sequence[Path],
+    *,
+    pair: tuple[str | None, str | None],
+    domains: Sequence[str],
+    n_resamples: int,
+    tracking_uri: str,
+) -> Evaluation:
+    """Figures of the bundle on every row that knows both models, beside floors fitted out of fold on these rows.
+
+    Raises:
+        DataError: the rows cannot be read, or hold no outcome of a model of the pair.
+        NotEnoughLabels: too few rows to measure on.
+    """
+    table = table_of(read_outcomes(data))
+    bundle = bundle_of(reference, tracking_uri=tracking_uri)
+    weak, strong = pair[0] or bundle.weak, pair[1] or bundle.strong
+    chosen = table.has_pair(weak, strong)
+    if domains:
+        chosen &= np.isin(table.domains, domains)
+    table = table.rows(chosen)
+    quality = table.pair_quality(weak, strong)
+    component = components(table.texts, table.groups)
+    scores: dict[str, Float[np.ndarray, " n"]] = {}
+    if len(table):
+        scores["bundle"] = bundle.probabilities(table.texts)
+        scores |= crossfitted_floors(table.texts, table.topics, quality[1] - quality[0], component)
+    return evaluate_routers(scores, quality, pair=(weak, strong), groups=component, n_resamples=n_resamples)

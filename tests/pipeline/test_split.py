@@ -1,0 +1,71 @@
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.split import PARTS, assign_parts, components, crossing_components
+
+rows = st.lists(
+    st.tuples(st.sampled_from("abcdefgh"), st.sampled_from([None, "g1", "g2", "g3"]), st.booleans(), st.booleans()),
+    min_size=1,
+    max_size=40,
+)
+
+
+def division(rows, shares=(0.5, 0.2), seed=0):
+    texts, groups, is_target, has_pair = zip(*rows, strict=True)
+    component = components(texts, groups)
+    parts = assign_parts(component, texts, np.array(is_target), np.array(has_pair), shares=shares, seed=seed)
+    return component, parts
+
+
+def test_rows_tied_through_a_third_row_stay_together():
+    assert components(["a", "A!", "b", "c"], [None, "g", "g", None]).tolist() == [0, 0, 0, 3]
+
+
+def test_copies_that_differ_in_case_and_punctuation_are_one_question():
+    assert components(["What is it?", "what is IT"], [None, None]).tolist() == [0, 0]
+
+
+@given(rows)
+def test_no_group_ever_has_rows_in_two_parts(rows):
+    component, parts = division(rows)
+
+    assert crossing_components(component, parts) == 0
+    assert set(parts) <= set(PARTS)
+
+
+@given(rows)
+def test_another_domain_s_row_tied_to_a_target_row_never_fits_the_base(rows):
+    component, parts = division(rows)
+    is_target = [row[2] for row in rows]
+    tied = {key for key, target in zip(component, is_target, strict=True) if target}
+
+    assert all(
+        part == "left_out"
+        for key, target, part in zip(component, is_target, parts, strict=True)
+        if key in tied and not target
+    )
+
+
+@given(rows, st.integers(0, 39))
+def test_removing_an_unrelated_row_moves_no_other_row(rows, which):
+    which %= len(rows)
+    component, parts = division(rows)
+    alone = list(component).count(component[which]) == 1
+    if alone and len(rows) > 1:
+        kept = [row for i, row in enumerate(rows) if i != which]
+        assert division(kept)[1] == tuple(part for i, part in enumerate(parts) if i != which)
+
+
+def test_the_shares_are_met_on_many_groups_and_the_seed_changes_the_division():
+    many = [(f"question {number}", None, True, True) for number in range(4000)]
+    _, parts = division(many)
+    _, others = division(many, seed=1)
+
+    assert abs(parts.count("train") / 4000 - 0.5) < 0.03
+    assert abs(parts.count("calibrate") / 4000 - 0.2) < 0.03
+    assert parts != others
+
+
+def test_a_leak_would_be_seen():
+    assert crossing_components(np.array([0, 0, 1]), ["train", "test", "test"]) == 1
