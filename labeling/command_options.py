@@ -1,0 +1,57 @@
+"""Options that every labeling command takes, and the store that they name."""
+
+import getpass
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from core.settings import RunSettings
+
+DEFAULT_STORE = "sqlite:///preceptor.db"
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def store_options(command: _Command) -> _Command:
+    """`--store` and `--config`, which together say where the store is."""
+    store = click.option(
+        "--store", "store_url", metavar="URL", help=f"Database of the store.  [default: {DEFAULT_STORE}]"
+    )
+    config = click.option(
+        "--config", type=click.Path(path_type=Path), help="YAML whose store_url and model pair are used."
+    )
+    return store(config(command))
+
+
+def by_option(command: _Command) -> _Command:
+    """`--by`, whom the ledger names as the actor."""
+    by = click.option(
+        "--by", default=getpass.getuser, metavar="NAME", help="Who does this, for the ledger.  [default: you]"
+    )
+    return by(command)
+
+
+def settings_of(config: Path | None) -> "RunSettings | None":
+    """The settings of `--config`; None when it was not given."""
+    from core.settings import load_settings
+
+    return None if config is None else load_settings(config)
+
+
+def engine_of(where: dict[str, Any], settings: "RunSettings | None" = None) -> "sa.Engine":
+    """The store that `--store` or `--config` names, with the labeling tables in it."""
+    # These declare tables; all must be known before they are created.
+    import core.ledger
+    import labeling.tables
+    import web.sessions  # noqa: F401
+    from core.store import create_tables, open_store
+
+    settings = settings or settings_of(where["config"])
+    engine = open_store(where["store_url"] or (settings.store_url if settings else DEFAULT_STORE))
+    create_tables(engine)
+    return engine

@@ -1,0 +1,208 @@
+"""Commands of the labeling room: import, serve, invite, status, clear; freeze and export stand beside."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from labeling.command_options import by_option, engine_of, settings_of, store_options
+from labeling.dataset_commands import export_command, freeze
+
+
+@click.group()
+def label() -> None:
+    """Let experts judge pairs of answers, and freeze what they said.
+
+    Example: preceptor label import pairs.jsonl --dry-run
+    """
+
+
+@label.command("import")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--weak", metavar="MODEL", help="The cheap model, where rows hold more than two answers.")
+@click.option("--strong", metavar="MODEL", help="The expensive model.")
+@click.option("--dry-run", is_flag=True, help="Report what would be imported and change nothing.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@by_option
+@store_options
+def import_command(
+    files: tuple[Path, ...],
+    weak: str | None,
+    strong: str | None,
+    *,
+    dry_run: bool,
+    as_json: bool,
+    **where: Any,  # noqa: ANN401 - the options that `by_option` and `store_options` add
+) -> None:
+    """Import queries with two answers each from JSONL, CSV or Parquet: all rows or none.
+
+    Duplicates are skipped, so the same file can be imported again. Items in which an identifier of a patient seems to
+    stand are held back until `preceptor label clear`.
+
+    Example: preceptor label import pairs.jsonl --weak coder-small --strong coder-large
+    """
+    from dataclasses import asdict
+    from datetime import UTC, datetime
+
+    from labeling.importing import import_pairs
+
+    settings = settings_of(where["config"])
+    if settings is not None and weak is None and strong is None:
+        weak, strong = settings.pair.weak.name, settings.pair.strong.name
+    report = import_pairs(
+        engine_of(where, settings),
+        files,
+        by=where["by"],
+        now=datetime.now(UTC),
+        models=(weak, strong),
+        dry_run=dry_run,
+    )
+    if as_json:
+        click.echo(json.dumps({**asdict(report), "dry_run": dry_run}))
+        return
+    click.echo(
+        f"{'Dry run: ' if dry_run else ''}{report.n_rows} rows, {report.n_new} new pairs, "
+        f"{report.n_duplicates} duplicates skipped."
+    )
+    if report.held:
+        kinds = ", ".join(f"{kind} in {n}" for kind, n in sorted(report.items_by_phi_kind.items()))
+        click.echo(f"{len(report.held)} items held back ({kinds}): {_first(report.held)}")
+        click.echo(f"Read them where they came from, then: preceptor label clear {report.held[0]}")
+    if report.names_a_model:
+        click.echo(
+            f"{len(report.names_a_model)} items have an answer that says who wrote it, which undoes the blinding:"
+        )
+        click.echo(f"  {_first(report.names_a_model)}")
+    if report.fields_not_used:
+        click.echo(f"Fields not used: {', '.join(report.fields_not_used)}")
+    if not dry_run:
+        click.echo("Next: preceptor label serve --expert NAME")
+
+
+@label.command()
+@click.option("--expert", metavar="NAME", multiple=True, help="Print an access link for this expert; may be repeated.")
+@click.option(
+    "--overlap", type=click.IntRange(min=1), default=1, show_default=True, help="Experts who judge each pair."
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=click.IntRange(1, 65535), default=8100, show_default=True, help="Port to listen on.")
+@click.option("--allow-host", multiple=True, metavar="NAME", help="Further host name under which experts reach it.")
+@by_option
+@store_options
+def serve(
+    expert: tuple[str, ...],
+    overlap: int,
+    *,
+    host: str,
+    port: int,
+    allow_host: tuple[str, ...],
+    **where: Any,  # noqa: ANN401 - see `import_command`
+) -> None:
+    """Serve the judging screen, on this machine alone unless --host says otherwise.
+
+    Example: preceptor label serve --expert "Dana Ruiz" --overlap 2
+    """
+    from datetime import UTC, datetime
+
+    import uvicorn
+
+    from labeling.app import create_app
+    from labeling.people import invite
+    from web.shell import LOOPBACK_HOSTS
+
+    engine = engine_of(where)
+    shown_host = allow_host[0] if allow_host else host
+    app = create_app(engine, overlap=overlap, hosts=(*LOOPBACK_HOSTS, host, *allow_host))
+    for name in expert:
+        token = invite(engine, name, by=where["by"], now=datetime.now(UTC))
+        click.echo(f"{name}: http://{shown_host}:{port}/sign-in?token={token}")
+    if not expert:
+        click.echo(f"http://{shown_host}:{port} (access links: preceptor label invite NAME)")
+    if host not in LOOPBACK_HOSTS:
+        click.echo("Others can reach this address: put a proxy that speaks TLS in front of it.", err=True)
+    # No access log: its lines would hold the access tokens.
+    uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False, server_header=False)
+
+
+@label.command()
+@click.argument("name")
+@click.option("--url", default="http://127.0.0.1:8100", show_default=True, help="Where the screen is served.")
+@by_option
+@store_options
+def invite(name: str, url: str, **where: Any) -> None:  # noqa: ANN401 - see `import_command`
+    """Print a one-time access link for an expert; earlier links of theirs become void.
+
+    Example: preceptor label invite "Dana Ruiz"
+    """
+    from datetime import UTC, datetime
+
+    from labeling.people import invite as invite_expert
+
+    token = invite_expert(engine_of(where), name, by=where["by"], now=datetime.now(UTC))
+    click.echo(f"{url.rstrip('/')}/sign-in?token={token}")
+
+
+@label.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@store_options
+def status(*, as_json: bool, **where: Any) -> None:  # noqa: ANN401 - see `import_command`
+    """Show how many pairs are judged, by whom, how far experts agree, and what is held back.
+
+    Example: preceptor label status --json
+    """
+    from dataclasses import asdict
+
+    from labeling.importing import held_items
+    from labeling.progress import overview
+
+    with engine_of(where).connect() as connection:
+        state, held = overview(connection), held_items(connection)
+    if as_json:
+        click.echo(json.dumps({**asdict(state), "agreement": state.agreement.model_dump(), "held_items": held}))
+        return
+    click.echo(f"{state.n_judged} of {state.n_pairs} pairs judged, {state.n_judged_twice} by two experts or more.")
+    for expert in state.experts:
+        click.echo(f"  {expert.name}: {expert.judged} judged, of these {expert.cannot_judge} cannot judge")
+    agreed = state.agreement
+    if agreed.raw is not None:
+        alpha = f", Krippendorff's alpha {agreed.alpha:.3f}" if agreed.alpha is not None else ""
+        click.echo(f"Agreement on {agreed.n_items} pairs: raw {agreed.raw:.1%}{alpha}.")
+    if agreed.reason:
+        click.echo(agreed.reason)
+    if held:
+        click.echo(f"{len(held)} items held back: {_first(held)}")
+        click.echo(f"Next: preceptor label clear {held[0]}")
+
+
+@label.command()
+@click.argument("item")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@by_option
+@store_options
+def clear(item: str, *, yes: bool, **where: Any) -> None:  # noqa: ANN401 - see `import_command`
+    """Let experts see an item that the screen for identifiers held back.
+
+    Example: preceptor label clear claim-0042 --yes
+    """
+    from datetime import UTC, datetime
+
+    from labeling.importing import clear_item, findings_of
+
+    engine = engine_of(where)
+    with engine.connect() as connection:
+        findings = findings_of(connection, item)
+    if findings and not yes:
+        kinds = ", ".join(f"{kind} {n} times" for kind, n in findings.items())
+        click.confirm(f"The screen found {kinds} in '{item}'. Show it to experts all the same?", abort=True)
+    clear_item(engine, item, by=where["by"], now=datetime.now(UTC))
+    click.echo(f"'{item}' is in the queue.")
+
+
+label.add_command(freeze)
+label.add_command(export_command)
+
+
+def _first(names: "list[str] | tuple[str, ...]") -> str:
+    rest = len(names) - 5
+    return ", ".join(names[:5]) + (f" and {rest} more" if rest > 0 else "")

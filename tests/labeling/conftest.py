@@ -1,0 +1,115 @@
+"""A store with experts and pairs, and a signed-in client."""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from fastapi.testclient import TestClient
+
+from core.store import create_tables, open_store
+from labeling import tables  # noqa: F401 - declares the tables
+from labeling.app import create_app
+from labeling.importing import import_pairs
+from labeling.people import invite
+
+START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+WEAK, STRONG = "lexical-coder", "minilm-coder"
+
+
+class Clock:
+    """A clock that moves a second at every look."""
+
+    def __init__(self) -> None:
+        self.moment = START
+
+    def __call__(self) -> datetime:
+        self.moment += timedelta(seconds=1)
+        return self.moment
+
+    def skip(self, duration: timedelta) -> None:
+        """Let time pass."""
+        self.moment += duration
+
+
+def row(number: int, **fields: object) -> dict[str, object]:
+    """The row of a coding task with two answers."""
+    return {
+        "id": f"task-{number:03}",
+        "query": f"Code diagnosis number {number}: meningitis due to sporotrichosis.",
+        "domain": "infectious",
+        "stakes": "high" if number % 2 else "low",
+        "answers": {
+            WEAK: {"text": f"Cheap words say B42.8{number}.", "cost_usd": 0.001},
+            STRONG: {"text": f"Dear words say B42.8{number}, sporotrichosis meningitis.", "cost_usd": 0.02},
+        },
+        **fields,
+    }
+
+
+def write_rows(path: Path, rows: Sequence[dict[str, object]]) -> Path:
+    """A JSONL file of rows."""
+    path.write_text("".join(json.dumps(one) + "\n" for one in rows), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store(store_url: str) -> Iterator[sa.Engine]:
+    engine = open_store(store_url)
+    create_tables(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def imported(store: sa.Engine, tmp_path: Path, clock: Clock) -> Callable[..., sa.Engine]:
+    """Import so many pairs into the store."""
+
+    def import_rows(n_pairs: int, **fields: object) -> sa.Engine:
+        path = write_rows(tmp_path / "pairs.jsonl", [row(number, **fields) for number in range(n_pairs)])
+        import_pairs(store, [path], by="lead", now=clock(), models=(WEAK, STRONG))
+        return store
+
+    return import_rows
+
+
+class Expert:
+    """A signed-in browser without JavaScript."""
+
+    def __init__(self, engine: sa.Engine, name: str, clock: Clock, *, overlap: int = 1) -> None:
+        self.name = name
+        self.http = TestClient(create_app(engine, overlap=overlap, clock=clock))
+        token = invite(engine, name, by="lead", now=clock())
+        assert self.http.post("/sign-in", data={"token": token}).status_code == 200
+
+    def fields(self) -> dict[str, str]:
+        """The hidden fields of the judging form as it is shown now."""
+        page = self.http.get("/judge").text
+        form = page[page.index('<form class="judge"') :]
+        return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', form))
+
+    def vote(self, verdict: str, **fields: str) -> str:
+        """Judge the pair that is shown now; returns the page that comes back."""
+        return self.http.post("/judge", data={**self.fields(), "verdict": verdict, **fields}).text
+
+
+@pytest.fixture
+def expert(clock: Clock) -> Iterator[Callable[..., Expert]]:
+    """Sign an expert in."""
+    experts: list[Expert] = []
+
+    def sign_in(engine: sa.Engine, name: str = "Dana Ruiz", *, overlap: int = 1) -> Expert:
+        experts.append(Expert(engine, name, clock, overlap=overlap))
+        return experts[-1]
+
+    yield sign_in
+    for one in experts:
+        one.http.close()
