@@ -18,6 +18,7 @@ from assurance.curves import (
     check_rows,
     cost_quality_curve,
     cpt,
+    first_crossings,
     tie_groups,
 )
 from core.errors import NotEnoughLabels
@@ -25,6 +26,9 @@ from core.records import Record
 
 LEVEL = 0.95
 """Confidence level of every interval here."""
+
+TAIL = 0.025
+"""What a 95 % interval leaves out on either side; written out, since (1 - 0.95) / 2 is not 0.025 in binary."""
 
 N_RESAMPLES = 2000
 """Enough that a limit of a 95 % interval moves by a few hundredths of its width from seed to seed."""
@@ -85,7 +89,7 @@ def metrics_with_intervals(
         share, recovered = _resampled_curves(weights, gap, ranking)
         drawn["apgr"].append(_areas(share, recovered))
         for name, target in CPT_TARGETS.items():
-            drawn[name].append(_first_crossings(share, recovered, target))
+            drawn[name].append(first_crossings(share, recovered, target))
     return {name: _percentile_interval(estimates[name], np.concatenate(drawn[name])) for name in estimates}
 
 
@@ -204,28 +208,14 @@ def _areas(share: Float[np.ndarray, "b m"], recovered: Float[np.ndarray, "b m"])
     return np.asarray(first + 0.5 * np.einsum("bm,bm->b", widths, recovered[:, 1:] + recovered[:, :-1]))
 
 
-def _first_crossings(
-    share: Float[np.ndarray, "b m"], recovered: Float[np.ndarray, "b m"], target: float
-) -> Float[np.ndarray, " b"]:
-    """Smallest share with PGR >= target in each curve; NaN where there is no gap."""
-    j = np.argmax(recovered >= target, axis=1)
-    rows = np.arange(len(share))
-    before = np.maximum(j - 1, 0)
-    share_before = np.where(j > 0, share[rows, before], 0.0)
-    recovered_before = np.where(j > 0, recovered[rows, before], 0.0)
-    inside = (target - recovered_before) / (recovered[rows, j] - recovered_before)
-    return np.asarray(share_before + inside * (share[rows, j] - share_before))
-
-
 def _percentile_interval(estimate: float, drawn: Float[np.ndarray, " b"]) -> Interval:
     """Percentile limits in which an undefined resample counts as below the lower and above the upper limit."""
     undefined = np.isnan(drawn)
-    tail = (1.0 - LEVEL) / 2.0
-    if undefined.mean() >= tail:
+    if undefined.mean() >= TAIL:
         raise NotEnoughLabels(
             f"In {undefined.mean():.1%} of the resamples the strong model is not better than the weak one: the gap is "
             "too small for these rows, and a 95 % interval does not exist. Measure on more rows."
         )
-    low = np.quantile(np.where(undefined, -np.inf, drawn), tail, method="inverted_cdf")
-    high = np.quantile(np.where(undefined, np.inf, drawn), 1.0 - tail, method="inverted_cdf")
+    low = np.quantile(np.where(undefined, -np.inf, drawn), TAIL, method="inverted_cdf")
+    high = np.quantile(np.where(undefined, np.inf, drawn), 1.0 - TAIL, method="inverted_cdf")
     return Interval(estimate=estimate, low=float(low), high=float(high), n_resamples=len(drawn))

@@ -5,7 +5,7 @@ Source: Clopper & Pearson (1934), *The use of confidence or fiducial limits illu
 
 from scipy.stats import beta
 
-from assurance.bootstrap import LEVEL, Interval
+from assurance.bootstrap import TAIL, Interval
 from core.errors import NotEnoughLabels
 
 
@@ -61,8 +61,7 @@ def binomial_interval(successes: int, n: int) -> Interval:
     >>> str(binomial_interval(5, 10))
     '0.500 [0.187, 0.813]'
     """
-    tail = (1.0 - LEVEL) / 2.0
-    low, high = binomial_lower(successes, n, tail), binomial_upper(successes, n, tail)
+    low, high = binomial_lower(successes, n, TAIL), binomial_upper(successes, n, TAIL)
     return Interval(estimate=successes / n, low=low, high=high)
 
 

@@ -18,6 +18,9 @@ from core.errors import NotEnoughLabels
 SMALLEST_GAP = 1e-12
 """Below this mean difference the two models are equally good up to rounding."""
 
+ROUNDING = 1e-9
+"""Two values of PGR this close are equal."""
+
 
 @dataclass(frozen=True)
 class CostQualityCurve:
@@ -143,9 +146,24 @@ def cpt(curve: CostQualityCurve, target: float) -> float:
     """
     check_target(target)
     recovered = pgr(curve)
-    j = int(np.argmax(recovered >= target))
-    inside = (target - recovered[j - 1]) / (recovered[j] - recovered[j - 1])
-    return float(curve.share_strong[j - 1] + inside * (curve.share_strong[j] - curve.share_strong[j - 1]))
+    return float(first_crossings(curve.share_strong[None, 1:], recovered[None, 1:], target)[0])
+
+
+def first_crossings(
+    share: Float[np.ndarray, "b m"], recovered: Float[np.ndarray, "b m"], target: float
+) -> Float[np.ndarray, " b"]:
+    """The smallest share with PGR >= target on each of b curves that start at (0, 0), a point not passed in.
+
+    A target that is met up to rounding is met: without that, half the gap recovered by exactly half the wins could be
+    missed by one bit and found again much later. NaN where PGR is NaN.
+    """
+    j = np.argmax(recovered >= target - ROUNDING, axis=1)
+    rows = np.arange(len(share))
+    before = np.maximum(j - 1, 0)
+    share_before = np.where(j > 0, share[rows, before], 0.0)
+    recovered_before = np.where(j > 0, recovered[rows, before], 0.0)
+    inside = np.minimum(1.0, (target - recovered_before) / (recovered[rows, j] - recovered_before))
+    return np.asarray(share_before + inside * (share[rows, j] - share_before))
 
 
 def tie_groups(scores: Float[np.ndarray, " n"]) -> tuple[np.ndarray, np.ndarray]:

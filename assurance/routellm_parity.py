@@ -26,9 +26,9 @@ def routellm_points(
     Four tied rows out of ten are enough to stop it; the exact curve takes them as one segment:
 
     >>> tied = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.5, 0.5, 0.5, 0.6, 0.7])
-    >>> routellm_points(tied, np.zeros(10), np.ones(10))
+    >>> routellm_points(tied, np.zeros(10), np.ones(10))  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    ValueError: Deciles of the scores coincide (many equal scores); RouteLLM's points do not exist. Use `assurance.curves`.
+    ValueError: Deciles of the scores coincide ...
     """
     check_rows(scores=scores, weak_quality=weak_quality, strong_quality=strong_quality)
     thresholds = np.quantile(scores, np.linspace(0.0, 1.0, N_PARTS + 1))
@@ -54,12 +54,14 @@ def routellm_apgr(
         NotEnoughLabels: the strong model is not better than the weak one.
         ValueError: two deciles are equal.
 
-    The trapezoids cut the corners of the curve, which matters on few rows:
+    Trapezoids between deciles cut the corners of the curve, which matters on few rows:
 
     >>> from assurance.curves import apgr, cost_quality_curve
-    >>> rows = np.arange(15) / 15, np.zeros(15), (np.arange(15) >= 13).astype(float)
-    >>> round(routellm_apgr(*rows), 3), round(apgr(cost_quality_curve(*rows)), 3)
-    (0.933, 0.933)
+    >>> gap_by_rank = np.array([0] * 10 + [1] * 3 + [-1] * 3 + [0, 0, 1, 0])
+    >>> weak, strong = (gap_by_rank < 0).astype(float), (gap_by_rank > 0).astype(float)
+    >>> scores = -np.arange(20) / 20
+    >>> round(routellm_apgr(scores, weak, strong), 3), round(apgr(cost_quality_curve(scores, weak, strong)), 3)
+    (0.45, 0.525)
     """
     points = routellm_points(scores, weak_quality, strong_quality)
     return float(np.trapezoid(pgr(points), points.share_strong))
@@ -76,6 +78,15 @@ def routellm_cpt(
     Raises:
         NotEnoughLabels: the strong model is not better than the weak one.
         ValueError: two deciles are equal.
+
+    Where the quality also falls, the search lands on a later crossing, here 80 points of share too dear:
+
+    >>> from assurance.curves import cost_quality_curve, cpt
+    >>> gap_by_rank = np.array([1] * 3 + [-1] * 5 + [0] * 6 + [1] * 6)
+    >>> weak, strong = (gap_by_rank < 0).astype(float), (gap_by_rank > 0).astype(float)
+    >>> scores = -np.arange(20) / 20
+    >>> round(routellm_cpt(scores, weak, strong, 0.5), 3), round(cpt(cost_quality_curve(scores, weak, strong), 0.5), 3)
+    (0.9, 0.1)
     """
     points = routellm_points(scores, weak_quality, strong_quality)
     return float(np.interp(target, pgr(points), points.share_strong))
