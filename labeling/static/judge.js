@@ -52,6 +52,7 @@ function showNextMark() {
   const next = nextMark();
   for (const group of form.querySelectorAll(".mark-release")) {
     group.classList.toggle("asked-now", group.dataset.side === next);
+    if (group.dataset.side === next) group.scrollIntoView({ block: "nearest" });
   }
 }
 
