@@ -1,0 +1,68 @@
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from core.errors import PreceptorError
+from core.store import open_store
+from labeling.assigning import next_task
+from labeling.commands import label
+from labeling.judging import Ballot, Choice, submit
+from tests.labeling.conftest import STRONG, WEAK, row, write_rows
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def invoke(*arguments):
+        done = CliRunner().invoke(label, arguments)
+        if done.exception is not None and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        return done
+
+    return invoke
+
+
+@pytest.mark.parametrize("command", sorted(label.commands))
+def test_help_ends_with_an_example(run, command):
+    assert f"Example: preceptor label {command}" in run(command, "--help").output
+
+
+def test_from_import_to_export(run, tmp_path, clock):
+    write_rows(tmp_path / "pairs.jsonl", [row(number) for number in range(2)])
+    dry = run("import", "pairs.jsonl", "--weak", WEAK, "--strong", STRONG, "--dry-run")
+    done = run("import", "pairs.jsonl", "--weak", WEAK, "--strong", STRONG)
+    link = run("invite", "Dana Ruiz")
+    store = open_store("sqlite:///preceptor.db")
+    task = next_task(store, "Dana Ruiz", now=clock())
+    submit(store, Ballot(task.assignment_id, 0, Choice.BOTH_ACCEPTABLE), expert="Dana Ruiz", now=clock())
+    store.dispose()
+    status = json.loads(run("status", "--json").stdout)
+    frozen = json.loads(run("freeze", "coding", "--json").stdout)
+    exported = run("export", "coding@1", "--format", "lmarena")
+
+    assert dry.stdout.startswith("Dry run: 2 rows, 2 new pairs")
+    assert done.stdout.startswith("2 rows, 2 new pairs, 0 duplicates skipped.")
+    assert link.stdout.startswith("http://127.0.0.1:8100/sign-in?token=")
+    assert (status["n_judged"], status["experts"][0]["name"]) == (1, "Dana Ruiz")
+    assert (frozen["dataset"], frozen["new"], frozen["counts"]["outcomes"]) == ("coding@1", True, 1)
+    assert json.loads(exported.stdout)["winner"] == "tie"
+    assert "1 rows; 0 have no place in this form." in exported.stderr
+
+
+def test_clear_asks_first(run, tmp_path):
+    write_rows(tmp_path / "pairs.jsonl", [row(1, query="SSN 123-45-6789")])
+    held = run("import", "pairs.jsonl")
+    asked = run("clear", "task-001")
+    cleared = run("clear", "task-001", "--yes")
+
+    assert "1 items held back (ssn in 1): task-001" in held.stdout
+    assert asked.exit_code == 1
+    assert "The screen found ssn 1 times in 'task-001'" in asked.output
+    assert cleared.stdout == "'task-001' is in the queue.\n"
+
+
+def test_a_store_that_is_no_database_is_refused_with_a_sentence(run):
+    with pytest.raises(PreceptorError, match="is not a database URL"):
+        run("status", "--store", "nonsense")
