@@ -1,0 +1,124 @@
+"""The chain: runs checks on one answer and says whether it may leave. What it cannot verify, it never passes.
+
+Four outcomes, kept apart in every record:
+
+| outcome | meaning |
+|---|---|
+| pass | the check found nothing against the answer |
+| fail | the check found the answer wrong |
+| cannot_decide | the check did not find what it needs to judge |
+| error | the check itself broke, whatever it raised or returned |
+
+Anything but pass escalates a high-stakes answer. Evidence holds codes, numbers and hashes, never the text.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Annotated, Protocol
+
+from pydantic import Field
+
+from core.records import Query, Record, Stakes
+
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
+"""A short machine-readable name, safe in a header and too short to carry an answer."""
+
+Evidence = Annotated[str, Field(max_length=64)] | int | float | bool
+
+
+class CheckOutcome(StrEnum):
+    """What a check, or the whole chain, says of an answer."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    CANNOT_DECIDE = "cannot_decide"
+    ERROR = "error"
+
+
+class CheckResult(Record):
+    """What one check said, why, and on what evidence."""
+
+    check: Slug
+    outcome: CheckOutcome
+    reason: Slug
+    evidence: Mapping[Slug, Evidence] = {}
+
+
+class Check(Protocol):
+    """Judges one answer to one query. `id` names it in records; it never changes its meaning under the same id."""
+
+    @property
+    def id(self) -> str:
+        """The check's name, such as `icd10cm.billable`."""
+        ...
+
+    def judge(self, query: Query, answer: str) -> CheckResult:
+        """The check's result; raising is allowed and counts as `error`."""
+        ...
+
+
+class ChainVerdict(Record):
+    """The results of all checks on one answer, worst first in `outcome`."""
+
+    results: tuple[CheckResult, ...]
+
+    @property
+    def outcome(self) -> CheckOutcome:
+        """The worst result: fail, error, cannot_decide, pass; without results nothing was decided."""
+        outcomes = {result.outcome for result in self.results}
+        for outcome in (CheckOutcome.FAIL, CheckOutcome.ERROR, CheckOutcome.CANNOT_DECIDE):
+            if outcome in outcomes:
+                return outcome
+        return CheckOutcome.PASS if outcomes else CheckOutcome.CANNOT_DECIDE
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """`check:reason` of every result that is not a pass."""
+        if not self.results:
+            return ("chain:no_checks",)
+        return tuple(
+            f"{result.check}:{result.reason}" for result in self.results if result.outcome is not CheckOutcome.PASS
+        )
+
+    def releases(self, stakes: Stakes) -> bool:
+        """Whether a weak answer at these stakes may leave: a pass always may, anything else only at low stakes.
+
+        >>> ChainVerdict(results=()).releases(Stakes.HIGH)
+        False
+        """
+        return self.outcome is CheckOutcome.PASS or stakes is Stakes.LOW
+
+
+def run_chain(checks: Sequence[Check], query: Query, answer: str) -> ChainVerdict:
+    """The verdict of all checks, in order; an exception or a malformed result is the outcome `error`.
+
+    >>> run_chain([], Query(id="q", messages=({"role": "user", "content": "Code this."},)), "B42.81").outcome.value
+    'cannot_decide'
+    """
+    return ChainVerdict(results=tuple(_judge(check, query, answer) for check in checks))
+
+
+def _judge(check: Check, query: Query, answer: str) -> CheckResult:
+    try:
+        result = check.judge(query, answer)
+    except Exception as error:  # noqa: BLE001 - whatever a check raises is its outcome; the message may hold the text
+        return _error(check, f"raised_{type(error).__name__}")
+    if not isinstance(result, CheckResult) or result.check != check.id:
+        return _error(check, "malformed_result")
+    return result
+
+
+def _error(check: Check, reason: str) -> CheckResult:
+    return CheckResult(
+        check=_slug(getattr(check, "id", None)), outcome=CheckOutcome.ERROR, reason=_slug(reason), evidence={}
+    )
+
+
+def _slug(name: object) -> str:
+    """The name made fit for a record; what is no name at all becomes `unnamed`."""
+    return (
+        re.sub(r"[^a-z0-9_.-]", "_", name.lower())[:64].lstrip("_.-") or "unnamed"
+        if isinstance(name, str)
+        else "unnamed"
+    )
