@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import logging
 import os
+import re
 import tempfile
 import time
 import warnings
@@ -82,9 +83,9 @@ def speaking_to(tracking_uri: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, SQLAlchemyError, OSError) as error:
-        lines = str(error).strip().splitlines() or [type(error).__name__]
+        said = _without_password((str(error).strip().splitlines() or [type(error).__name__])[0])[:300]
         raise RegistryError(
-            f"The MLflow store at {shown(tracking_uri)} refused or did not answer: {lines[0][:300]}. "
+            f"The MLflow store at {shown(tracking_uri)} refused or did not answer: {said}. "
             "Start the server or correct mlflow.tracking_uri, then repeat the command."
         ) from error
 
@@ -182,6 +183,11 @@ def store_lock(tracking_uri: str, *, timeout_s: float = LOCK_TIMEOUT_S) -> Itera
         yield
     finally:
         os.close(descriptor)
+
+
+def _without_password(text: str) -> str:
+    """A message with the user and password of every URL in it taken out."""
+    return re.sub(r"://[^/@\s]+@", "://", text)
 
 
 def _try_lock(descriptor: int) -> bool:

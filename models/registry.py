@@ -151,7 +151,7 @@ def fetch_bundle(reference: str | Path, *, tracking_uri: str, cache: Path) -> Pa
     return kept
 
 
-def move_alias(name: str, alias: str, version: int, *, expected: int | None, tracking_uri: str) -> None:
+def move_alias(name: str, alias: str, version: int | None, *, expected: int | None, tracking_uri: str) -> None:
     """Point an alias at a version, if it still points where the caller last saw it.
 
     MLflow itself lets the last writer win. Here compare and set happen under a lock that every process of this
@@ -160,7 +160,7 @@ def move_alias(name: str, alias: str, version: int, *, expected: int | None, tra
     Args:
         name: the registered model.
         alias: letters, digits, `_` and `-`; not `latest`, not `v1`.
-        version: where it is to point.
+        version: where it is to point; None takes the alias away.
         expected: where it points now; None when it is not set.
         tracking_uri: a SQLite file's or a server's.
 
@@ -173,7 +173,8 @@ def move_alias(name: str, alias: str, version: int, *, expected: int | None, tra
             "and keeps 'latest' and 'v1' for itself. Use champion or challenger."
         )
     client = open_client(tracking_uri)
-    get_version(name, version, tracking_uri=tracking_uri)
+    if version is not None:
+        get_version(name, version, tracking_uri=tracking_uri)
     with store_lock(tracking_uri), speaking_to(tracking_uri):
         current = aliases_of(name, tracking_uri=tracking_uri).get(alias)
         if current != expected:
@@ -181,7 +182,9 @@ def move_alias(name: str, alias: str, version: int, *, expected: int | None, tra
                 f"{name}@{alias} is {_at(current)}, not {_at(expected)}: someone moved it meanwhile. "
                 "Look at it again, then repeat the command."
             )
-        if current != version:
+        if version is None:
+            client.delete_registered_model_alias(name, alias)
+        elif current != version:
             client.set_registered_model_alias(name, alias, str(version))
 
 

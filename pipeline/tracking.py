@@ -162,7 +162,8 @@ def _new_run(client: "MlflowClient", workbench: Workbench, run_name: str) -> str
     elif experiment.lifecycle_stage != "active":
         raise RegistryError(
             f"The MLflow experiment '{workbench.experiment}' is deleted. "
-            f"Restore it with `mlflow experiments restore --experiment-id {experiment.experiment_id}`, or rename the run."
+            f"Restore it with `mlflow experiments restore --experiment-id {experiment.experiment_id}`, "
+            "or rename the run."
         )
     else:
         experiment_id = experiment.experiment_id
