@@ -27,6 +27,16 @@ LABELS = {
 }
 """What routers and floors are called on paper; other names stand as they are."""
 
+IN_A_SENTENCE = {
+    "adapted": "the adapted router",
+    "base": "the base router",
+    "random": "a coin",
+    "prompt_length": "the length of the prompt",
+    "topic_prior": "the average of its topic",
+    "tfidf_ridge": "a regression on its words",
+}
+"""The same in plain words, where no table explains them."""
+
 POINTS_PER_CURVE = 200
 
 LIMITS = (
@@ -35,7 +45,7 @@ LIMITS = (
     "The figures hold for queries like the test rows. Other departments, later months or other models need new rows.",
     "Quality is what the outcome rows say it is. Where a reference or a judge stood in for an expert, "
     "so do these figures.",
-    "The strong model's own errors are not covered: answering always with it has the quality given below.",
+    "The strong model's own errors are not covered: answering always with it has the quality given above.",
 )
 """What the report does not show, said in the report."""
 
@@ -161,29 +171,29 @@ def advise(report: RunReport) -> Advice:
     others = evaluation.better_than
     better = [name for name, difference in others.items() if difference.high < 0]
     open_to = [name for name, difference in others.items() if difference.low <= 0 <= difference.high]
-    name = label(first)
+    name = _plain(first)
     if figures.apgr.low <= 0.5:
         return Advice(
             "against",
-            f"Do not promote the {_lower(name)}.",
+            f"Do not promote {name}.",
             "On queries it had not seen it cannot be told from a coin. Label more queries, or queries closer to these.",
         )
     if better:
         return Advice(
             "against",
-            f"Do not promote the {_lower(name)}.",
-            f"{_listed(better)} did better on the same queries. Use that instead, or label more queries.",
+            f"Do not promote {name}.",
+            f"{_capital(_listed(better))} did better on the same queries. Use that instead, or label more queries.",
         )
     if open_to:
         return Advice(
             "open",
-            f"The {_lower(name)} is better than a coin, but not yet proven.",
+            f"{_capital(name)} is better than a coin, but not yet proven.",
             f"It could not be shown to beat {_listed(open_to)} on these queries. More labels would decide it.",
         )
     beaten = f"{_listed(list(others))}, each" if others else "a coin"
     return Advice(
         "good",
-        f"The {_lower(name)} is ready for promotion.",
+        f"{_capital(name)} is ready for promotion.",
         f"On queries it had not seen it beat {beaten} by more than chance explains.",
     )
 
@@ -205,12 +215,12 @@ def label(name: str) -> str:
 
 
 def percent(share: float, digits: int = 0) -> str:
-    """A share as a percentage.
+    r"""A share as a percentage; its sign never stands on a line alone.
 
     >>> percent(0.304), percent(0.304, 1)
-    ('30 %', '30.4 %')
+    ('30\xa0%', '30.4\xa0%')
     """
-    return f"{share * 100:.{digits}f} %"
+    return f"{share * 100:.{digits}f}\N{NO-BREAK SPACE}%"
 
 
 def span(interval: Interval, *, sign: bool = False) -> str:
@@ -223,10 +233,14 @@ def span(interval: Interval, *, sign: bool = False) -> str:
     return f"{interval.low:{form}} to {interval.high:{form}}".replace("-", "−")
 
 
-def _lower(name: str) -> str:
-    return name[0].lower() + name[1:] if name in LABELS.values() and not name.startswith("TF") else name
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _plain(name: str) -> str:
+    return IN_A_SENTENCE.get(name, name)
 
 
 def _listed(names: list[str]) -> str:
-    labels = [_lower(label(name)) for name in names]
-    return labels[0] if len(labels) == 1 else ", ".join(labels[:-1]) + " and " + labels[-1]
+    plain = [_plain(name) for name in names]
+    return plain[0] if len(plain) == 1 else ", ".join(plain[:-1]) + " and " + plain[-1]
