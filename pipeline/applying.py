@@ -1,6 +1,6 @@
 """A bundle applied to a file: scores for every query, or figures on outcomes with the floors beside them."""
 
-import os
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,17 +8,16 @@ import numpy as np
 from jaxtyping import Float
 from pydantic import ValidationError
 
+from assurance.bootstrap import Interval
 from core.errors import DataError
 from core.outcomes import query_of, read_outcomes
 from core.reading import read_rows
 from models.bundle import Bundle, load_bundle
+from models.encoders import cache_folder
 from models.registry import fetch_bundle
 from pipeline.evaluation import Evaluation, crossfitted_floors, evaluate_routers
 from pipeline.split import components
 from pipeline.table import table_of
-
-CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "preceptor"
-"""Where bundles fetched from a registry are kept, by content."""
 
 
 def bundle_of(reference: str, *, tracking_uri: str) -> Bundle:
@@ -28,7 +27,7 @@ def bundle_of(reference: str, *, tracking_uri: str) -> Bundle:
         RegistryError: the registry does not know the name, version or alias.
         BundleError: the bundle is absent, altered or of another format.
     """
-    return load_bundle(fetch_bundle(reference, tracking_uri=tracking_uri, cache=CACHE / "bundles"))
+    return load_bundle(fetch_bundle(reference, tracking_uri=tracking_uri, cache=cache_folder() / "bundles"))
 
 
 def score_file(reference: str, source: Path, output: Path, *, tracking_uri: str) -> int:
@@ -84,3 +83,29 @@ def evaluate_bundle(
         scores["bundle"] = bundle.probabilities(table.texts)
         scores |= crossfitted_floors(table.texts, table.topics, quality[1] - quality[0], component)
     return evaluate_routers(scores, quality, pair=(weak, strong), groups=component, n_resamples=n_resamples)
+
+
+def evaluation_json(evaluation: Evaluation) -> str:
+    """One JSON object: the bundle's figures at the top, the floors below, each with its interval."""
+    first, *floors = evaluation.routers
+    figures = {name: router.model_dump(mode="json") for name, router in evaluation.routers.items()}
+    facts = evaluation.model_dump(mode="json", include={"n", "weak", "strong", "weak_quality", "strong_quality"})
+    better_than = {name: gain.model_dump(mode="json") for name, gain in evaluation.better_than.items()}
+    return json.dumps(
+        {**facts, **figures[first], "floors": {name: figures[name] for name in floors}, "better_than": better_than}
+    )
+
+
+def evaluation_text(evaluation: Evaluation) -> str:
+    """The same as a table."""
+    lines = [
+        f"{evaluation.n} rows, {evaluation.weak} {evaluation.weak_quality:.3f}, "
+        f"{evaluation.strong} {evaluation.strong_quality:.3f} mean quality; 95 % intervals",
+        "",
+        f"{'':<14}  {'APGR':<22}  {'CPT(50 %)':<22}  {'CPT(80 %)':<22}  bundle better by",
+    ]
+    for name, figures in evaluation.routers.items():
+        gain: Interval | str = evaluation.better_than.get(name, "")
+        columns = "  ".join(f"{figure!s:<22}" for figure in (figures.apgr, figures.cpt50, figures.cpt80))
+        lines.append(f"{name:<14}  {columns}  {gain}".rstrip())
+    return "\n".join(lines)

@@ -1,8 +1,12 @@
 """Commands of the pipeline: run, evaluate, score, promote, rollback."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from pipeline.promotion import Move
 
 _bundle = click.option("--bundle", "reference", required=True, help="A folder, models:/NAME@ALIAS or models:/NAME/3.")
 _tracking = click.option(
@@ -32,13 +36,15 @@ def run(config: Path, start_from: str | None, dry_run: bool, as_json: bool) -> N
     Example: preceptor run configs/medical_coding.yaml --dry-run
     """
     from core.settings import load_settings
-    from pipeline.running import describe_plan, run_settings
+    from pipeline.running import describe_plan, outcome_json, outcome_text, plan_json, plan_text, run_settings
 
     settings = load_settings(config)
     if dry_run:
-        click.echo(describe_plan(settings, start_from=start_from, as_json=as_json))
+        planned = describe_plan(settings, start_from=start_from)
+        click.echo(plan_json(planned) if as_json else plan_text(planned))
         return
-    click.echo(run_settings(settings, config=config, start_from=start_from, as_json=as_json))
+    ran = run_settings(settings, start_from=start_from)
+    click.echo(outcome_json(settings, ran) if as_json else outcome_text(settings, config))
 
 
 @click.command()
@@ -64,19 +70,12 @@ def evaluate(  # noqa: PLR0913 - one argument an option
 
     Example: preceptor evaluate --bundle models:/medical-coding@champion --data outcomes.jsonl --json
     """
-    from pipeline.applying import evaluate_bundle
+    from pipeline.applying import evaluate_bundle, evaluation_json, evaluation_text
 
-    click.echo(
-        evaluate_bundle(
-            reference,
-            data,
-            pair=(weak, strong),
-            domains=domains,
-            n_resamples=resamples,
-            tracking_uri=tracking_uri,
-            as_json=as_json,
-        )
+    evaluation = evaluate_bundle(
+        reference, data, pair=(weak, strong), domains=domains, n_resamples=resamples, tracking_uri=tracking_uri
     )
+    click.echo(evaluation_json(evaluation) if as_json else evaluation_text(evaluation))
 
 
 @click.command()
@@ -93,3 +92,92 @@ def score(reference: str, source: Path, output: Path, tracking_uri: str) -> None
 
     n = score_file(reference, source, output, tracking_uri=tracking_uri)
     click.echo(f"{n} probabilities written to {output}.", err=True)
+
+
+@click.command()
+@click.argument("name")
+@click.argument("version", type=int)
+@click.option("--to", "alias", default="champion", show_default=True, help="The alias to move.")
+@click.option("--by", "actor", required=True, help="Who runs this.")
+@click.option("--approved-by", "approver", required=True, help="Who approves; not the one who trained it.")
+@click.option("--reason", default="", help="Why, for the ledger.")
+@click.option("--expected", type=int, help="Version the alias has now, where it was moved outside Preceptor.")
+@_tracking
+@_store
+@_json
+def promote(  # noqa: PLR0913 - one argument an option
+    name: str,
+    version: int,
+    alias: str,
+    actor: str,
+    approver: str,
+    reason: str,
+    expected: int | None,
+    tracking_uri: str,
+    store_url: str,
+    as_json: bool,
+) -> None:
+    """Point an alias at a version whose gates all pass and which a second person approves.
+
+    The ledger keeps who, when, why and the gates' results.
+
+    Example: preceptor promote medical-coding 2 --to champion --by ann --approved-by bob
+    """
+    from pipeline import promotion
+
+    move = promotion.promote(
+        name,
+        version,
+        alias,
+        by=promotion.Signers(actor, approver, reason),
+        desk=promotion.open_desk(tracking_uri=tracking_uri, store_url=store_url, cache=_cache()),
+        expected=expected,
+    )
+    _tell(move, as_json)
+
+
+@click.command()
+@click.argument("name")
+@click.option("--to", "alias", default="champion", show_default=True, help="The alias to move back.")
+@click.option("--by", "actor", required=True, help="Who runs this.")
+@click.option("--reason", default="", help="Why, for the ledger.")
+@_tracking
+@_store
+@_json
+def rollback(  # noqa: PLR0913 - one argument an option
+    name: str, alias: str, actor: str, reason: str, tracking_uri: str, store_url: str, as_json: bool
+) -> None:
+    """Point an alias back at the version approved before. Trains nothing, asks nobody: going back is always allowed.
+
+    Example: preceptor rollback medical-coding --to champion --by ann
+    """
+    from pipeline import promotion
+
+    move = promotion.rollback(
+        name,
+        alias,
+        by=promotion.Signers(actor, actor, reason),
+        desk=promotion.open_desk(tracking_uri=tracking_uri, store_url=store_url, cache=_cache()),
+    )
+    _tell(move, as_json)
+
+
+def _cache() -> Path:
+    from models.encoders import cache_folder
+
+    return cache_folder() / "bundles"
+
+
+def _tell(move: "Move", as_json: bool) -> None:
+    import json
+    from dataclasses import asdict
+
+    if as_json:
+        click.echo(json.dumps(asdict(move)))
+        return
+    before = "nothing" if move.version_before is None else f"version {move.version_before}"
+    click.echo(
+        f"{move.name}@{move.alias}: {before} -> version {move.version_after} "
+        f"(bundle {move.bundle_sha256[:12]}, ledger event {move.ledger_seq})"
+    )
+    click.echo(f"Next: preceptor serve --bundle models:/{move.name}@{move.alias} --config YOUR.yaml", err=True)

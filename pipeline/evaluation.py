@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 from assurance.bootstrap import Interval, metrics_with_intervals, paired_apgr_difference
 from core.errors import NotEnoughLabels
 from core.records import Record
+from models.floors import FLOORS
 
 FOLDS = 5
 """Folds in which the fitted floors are scored when no training rows are at hand: each row by a fit on the others."""
@@ -121,8 +122,6 @@ def crossfitted_floors(
         component: rows of one component share a fold.
         seed: seed of the folds and of the random floor.
     """
-    from models.floors import FLOORS
-
     fold = folds(component, seed=seed)
     scores = {name: np.zeros(len(texts)) for name in FLOORS}
     for k in np.unique(fold):

@@ -10,24 +10,35 @@ Each function reads the folders of earlier stages (`work.inputs`) and writes its
 The champion is never moved here: that is `preceptor promote`, with gates and a second person.
 """
 
-import json
+from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
 from core import fingerprint
 from core.errors import NotEnoughLabels
 from core.outcomes import read_outcomes
 from core.settings import RunSettings
+from models.embedding_cache import embed as embed_cached
+from models.encoders import EncoderSpec, load_encoder
+from pipeline.assessing import evaluate
 from pipeline.engine import Stage, Work
+from pipeline.releasing import promote, register
+from pipeline.results import write_json
 from pipeline.split import assign_parts, components, crossing_components
-from pipeline.table import OutcomeTable, load_table, save_table, table_of
+from pipeline.table import load_table, save_table, table_of
+from pipeline.tracking import TrackedRun
+from pipeline.training import calibrate, train
 
 
-def stages_of(settings: RunSettings) -> list[Stage]:
-    """The stages of a run, each with what its outcome depends on."""
+def stages_of(settings: RunSettings, tracked: TrackedRun | None = None) -> list[Stage]:
+    """The stages of a run, each with what its outcome depends on.
+
+    Args:
+        settings: the YAML.
+        tracked: the open MLflow run; None is enough to make a plan.
+    """
     s = settings
     pair = {"weak": s.pair.weak.name, "strong": s.pair.strong.name}
 
@@ -58,14 +69,14 @@ def stages_of(settings: RunSettings) -> list[Stage]:
         Stage(
             "evaluate",
             "measure on unseen rows, write the report",
-            partial(evaluate, s, tracker),
+            partial(evaluate, s),
             lambda: of("evaluation", "name"),
             ("prepare", "split", "embed", "train", "calibrate"),
         ),
         Stage(
             "register",
             "register base and adapted router as model versions",
-            partial(register, s, tracker),
+            partial(register, s, tracked),
             lambda: of("name", "mlflow", "verifiers"),
             ("prepare", "split", "embed", "train", "calibrate", "evaluate"),
         ),
@@ -81,18 +92,19 @@ def stages_of(settings: RunSettings) -> list[Stage]:
 
 def prepare(settings: RunSettings, work: Work) -> None:
     """Read every outcome file into one table; a bad row stops the run and is named."""
-    table = table_of(read_outcomes(settings.data.files))
-    weak, strong = settings.pair.weak.name, settings.pair.strong.name
-    table = _with_base_roles(table, settings)
+    outcomes = read_outcomes(settings.data.files)
+    table = table_of(outcomes)
     save_table(table, work.out)
-    known = table.has_pair(weak, strong)
+    known = table.has_pair(settings.pair.weak.name, settings.pair.strong.name)
     summary = {
+        "data_sha256": fingerprint.of_json([fingerprint.of_file(path) for path in settings.data.files]),
         "rows": len(table),
         "rows_with_both_models": int(known.sum()),
         "rows_by_domain": _counts(table.domains),
+        "rows_by_source": _counts([str(outcome.source) for outcome in outcomes]),
         "mean_quality": {model: float(np.nanmean(table.quality[:, j])) for j, model in enumerate(table.models)},
     }
-    _write_json(work.out / "summary.json", summary)
+    write_json(work.out / "summary.json", summary)
 
 
 def split(settings: RunSettings, work: Work) -> None:
@@ -123,17 +135,16 @@ def split(settings: RunSettings, work: Work) -> None:
                 "Add rows, or change split.train and split.calibrate."
             )
     save_file({"component": component}, work.out / "component.safetensors")
-    _write_json(work.out / "parts.json", list(parts))
-    _write_json(work.out / "summary.json", {"rows_by_part": counts, "groups_in_more_than_one_part": crossing})
+    write_json(work.out / "parts.json", list(parts))
+    write_json(work.out / "summary.json", {"rows_by_part": counts, "groups_in_more_than_one_part": crossing})
 
 
 def embed(settings: RunSettings, work: Work) -> None:
-    """Encode each text once, ever: vectors are cached by content beside the run."""
-    from models.embedding_cache import embed as embed_cached
-    from models.encoders import load_encoder
-
+    """Encode each text once, ever: vectors are cached by content beside the runs."""
     table = load_table(work.inputs["prepare"])
-    encoder = load_encoder(encoder_spec(settings), n_threads=settings.threads)
+    e = settings.encoder
+    spec = EncoderSpec(name=e.name, runtime=e.runtime, max_tokens=e.max_tokens)
+    encoder = load_encoder(spec, n_threads=settings.threads)
     n = len(table)
     vectors = embed_cached(
         table.texts,
@@ -142,29 +153,8 @@ def embed(settings: RunSettings, work: Work) -> None:
         on_batch=lambda done: work.progress("queries encoded", done, n),
     )
     save_file({"embeddings": vectors}, work.out / "embeddings.safetensors")
-    _write_json(work.out / "encoder.json", {"sha256": encoder.sha256, "dimension": encoder.dimension})
+    write_json(work.out / "encoder.json", {"spec": spec.model_dump(mode="json"), "sha256": encoder.sha256})
 
 
-def train(settings: RunSettings, work: Work) -> None:
-    """Fit the base router on the other domains, adapt it on the target's training rows, fit the floors on the same."""
-    from models import adaptation, matrix_factorization
-    from models.floors import FLOORS
-
-    table, parts, embeddings = _rows(work)
-    weak, strong = settings.pair.weak.name, settings.pair.strong.name
-    base_rows, train_rows = parts == "base", parts == "train"
-    base = matrix_factorization.fit(
-        embeddings[base_rows],
-        table.quality[base_rows],
-        table.models,
-        rank=settings.router.rank,
-        l2=settings.router.l2,
-    )
-    weak_quality, strong_quality = table.pair_quality(weak, strong)
-    adapter = adaptation.adapt(
-        base,
-        embeddings[train_rows],
-        strong_quality[train_rows] - weak_quality[train_rows],
-        pair=(weak, strong),
-        on_epoch=lambda done, total: work.progress("epochs of LoRA", done, total),
-    )
+def _counts(values: Sequence[str]) -> dict[str, int]:
+    return {value: values.count(value) for value in dict.fromkeys(values)}

@@ -1,0 +1,137 @@
+"""The stages register and promote: two bundles become model versions, and the challenger's alias moves.
+
+Both routers are registered, the base first, so that the adapted version's lineage has a version of its own to point at.
+"""
+
+import getpass
+from datetime import UTC, datetime
+
+from core import fingerprint
+from core.calibrator import Calibrator
+from core.ledger import Ledger
+from core.settings import RunSettings
+from core.store import open_store
+from models import adaptation
+from models.bundle import BundleFacts, Papers, save_bundle
+from models.encoders import EncoderSpec
+from models.registry import move_alias, register_bundle
+from models.versions import aliases_of
+from pipeline.assessing import headline_metrics
+from pipeline.engine import Work
+from pipeline.evaluation import Evaluation
+from pipeline.gates import EVIDENCE
+from pipeline.results import read_json, write_json
+from pipeline.tracking import TrackedRun
+from pipeline.training import trained_base
+
+CHALLENGER = "challenger"
+
+
+def register(settings: RunSettings, tracked: TrackedRun | None, work: Work) -> None:
+    """Write both bundles, register them as versions of the run's name, and put figures and report on the MLflow run."""
+    assert tracked is not None, "registering needs an open MLflow run"
+    report_folder = work.inputs["evaluate"]
+    report = read_json(report_folder / "report.json")
+    evaluation = Evaluation.model_validate(report["evaluation"])
+    tracked.log_metrics(headline_metrics(evaluation))
+    data_sha256 = report["lineage"]["data"]
+    sources = ", ".join(str(path) for path in settings.data.files)
+    tracked.log_data(
+        "outcomes", sha256=data_sha256, source=sources, context="train", n_rows=sum(report["rows"].values())
+    )
+    for path in sorted(report_folder.glob("report.*")) + sorted(report_folder.glob("*.svg")):
+        tracked.log_file(path, "report")
+
+    base = trained_base(work)
+    adapter = adaptation.load_adapter(work.inputs["train"] / "adapter")
+    base_sha256 = save_bundle(
+        work.out / "base",
+        _facts(settings, work, "base", data_sha256),
+        router=base,
+        papers=Papers(settings=settings.model_dump(mode="json"), card=_card(settings, "base", evaluation)),
+    )
+    save_bundle(
+        work.out / "adapted",
+        _facts(settings, work, "adapted", data_sha256, base_sha256=base_sha256),
+        router=base,
+        adapter=adapter,
+        papers=Papers(
+            settings=settings.model_dump(mode="json"),
+            card=_card(settings, "adapted", evaluation),
+            verifier=settings.verifiers.model_dump(mode="json"),
+            evidence=read_json(report_folder / EVIDENCE),
+        ),
+    )
+    registered = {
+        role: register_bundle(
+            work.out / role,
+            name=settings.name,
+            tracking_uri=settings.mlflow.tracking_uri,
+            run_id=tracked.run_id,
+            tags={
+                "role": role,
+                "family": settings.router.family,
+                "weak": settings.pair.weak.name,
+                "strong": settings.pair.strong.name,
+                "data_sha256": data_sha256,
+                "trainer": getpass.getuser(),
+            },
+        )
+        for role in ("base", "adapted")
+    }
+    write_json(work.out / "registered.json", {"name": settings.name, "run_id": tracked.run_id, **registered})
+
+
+def promote(settings: RunSettings, work: Work) -> None:
+    """Point `challenger` at the adapted version and write it into the ledger; the champion is not touched."""
+    registered = read_json(work.inputs["register"] / "registered.json")
+    name, tracking_uri = settings.name, settings.mlflow.tracking_uri
+    before = aliases_of(name, tracking_uri=tracking_uri).get(CHALLENGER)
+    after = int(registered["adapted"])
+    move_alias(name, CHALLENGER, after, expected=before, tracking_uri=tracking_uri)
+    event = Ledger(open_store(settings.store_url)).append(
+        getpass.getuser(),
+        "release.challenge",
+        f"{name}@{CHALLENGER}",
+        {"version_before": before, "version_after": after, "run_id": registered["run_id"]},
+    )
+    write_json(work.out / "challenger.json", {"version": after, "ledger_seq": event.seq})
+
+
+def _facts(
+    settings: RunSettings, work: Work, role: str, data_sha256: str, *, base_sha256: str | None = None
+) -> BundleFacts:
+    calibration = read_json(work.inputs["calibrate"] / "calibration.json")[role]
+    encoder = read_json(work.inputs["embed"] / "encoder.json")
+    return BundleFacts(
+        name=settings.name,
+        weak=settings.pair.weak.name,
+        strong=settings.pair.strong.name,
+        encoder=EncoderSpec.model_validate(encoder["spec"]),
+        encoder_sha256=encoder["sha256"],
+        calibrator=Calibrator.model_validate(calibration["calibrator"]),
+        thresholds={"default": calibration["threshold"]},
+        settings_fingerprint=fingerprint.of_json(settings.model_dump(mode="json")),
+        data_fingerprint=data_sha256,
+        base_sha256=base_sha256,
+        created_at=datetime.now(UTC),
+    )
+
+
+def _card(settings: RunSettings, role: str, evaluation: Evaluation) -> str:
+    """What a person should know about a version before it decides."""
+    figures = evaluation.routers[role]
+    return f"""# {settings.name}, {role} router
+
+Gives the probability that `{evaluation.strong}` is needed where `{evaluation.weak}` would answer.
+A query goes to `{evaluation.strong}` iff the probability is at least the threshold.
+
+| on {evaluation.n} unseen queries of {", ".join(settings.data.target_domains)} | 95 % interval |
+|---|---|
+| APGR (a coin has 0.5) | {figures.apgr} |
+| CPT(50 %) | {figures.cpt50} |
+| CPT(80 %) | {figures.cpt80} |
+
+Not certified: the threshold keeps a budget of {settings.threshold.share_strong:.0%} strong calls on the calibration rows,
+not a promise about harm. The figures hold for queries like those rows, and for this pair of models.
+"""
