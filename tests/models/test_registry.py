@@ -12,9 +12,10 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+import yaml
 
 from core.errors import BundleError, RegistryError
-from models.mlflow_store import open_client, store_lock
+from models.mlflow_store import open_client, speaking_to, store_lock
 from models.registry import (
     aliases_of,
     bundle_sha256,
@@ -310,7 +311,10 @@ def server(empty_store, tmp_path):
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1"]
     command += ["--backend-store-uri", f"sqlite:///{tmp_path}/server.db", "--artifacts-destination", f"{tmp_path}/kept"]
-    environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    team = yaml.safe_load((REPOSITORY / "mlflow" / "compose.yaml").read_text())["services"]["server"]["environment"]
+    hardening = {key: value.replace("$$", "$") for key, value in team.items() if "${" not in value}
+    del hardening["MLFLOW_AUTH_CONFIG_PATH"]  # sign-in needs Flask-WTF, which only the server's image has
+    environment = os.environ | hardening
     with (tmp_path / "server.log").open("wb") as log:
         process = subprocess.Popen(
             command, stdout=log, stderr=log, env=environment, cwd=tmp_path, start_new_session=True
@@ -350,3 +354,5 @@ def test_a_real_server_registers_moves_and_gives_back_the_same_bytes(server, tmp
         move_alias("medical-coding", "champion", version, expected=None, tracking_uri=server)
     with pytest.raises(RegistryError, match="Registered are: medical-coding"):
         version_of("absent", "champion", tracking_uri=server)
+    with pytest.raises(RegistryError, match="Invalid model version source"), speaking_to(server):
+        open_client(server).create_model_version("medical-coding", source="s3://elsewhere/model", run_id=run_id)
