@@ -1,0 +1,102 @@
+"""The `serve` command: settings in, server up."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from core.settings import ModelSettings, RunSettings
+    from gateway.controller import Controller
+    from gateway.routing import RoutingBundle
+    from gateway.upstream import Upstream
+
+LOOPBACK_HOSTS = ("127.0.0.1", "::1", "localhost")
+
+
+@click.command()
+@click.option(
+    "--config", type=click.Path(path_type=Path), required=True, help="Settings; the pair's base_url must be set."
+)
+@click.option("--host", help="Address to listen on; settings say 127.0.0.1 by default.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 takes a free one.")
+@click.option("--bundle", "reference", help="What decides: models:/NAME@ALIAS, models:/NAME/3 or a folder.")
+def serve(config: Path, host: str | None, port: int | None, reference: str | None) -> None:
+    """Serve the OpenAI-compatible gateway: cheap answers where they can be trusted, rechecked where stakes are high.
+
+    A bundle that cannot be loaded does not stop it: the strong model answers everything, and a line says why.
+
+    Example: preceptor serve --config configs/medical_coding.yaml --port 6060
+    """
+    import os
+
+    import uvicorn
+
+    from core.errors import SettingsError
+    from core.settings import load_settings
+    from gateway.app import create_app
+
+    settings = load_settings(config)
+    host = host or settings.gateway.host
+    port = settings.gateway.port if port is None else port
+    variable = settings.gateway.api_key_env
+    api_key = os.environ.get(variable, "") if variable is not None else None
+    if api_key == "":
+        raise SettingsError(f"gateway.api_key_env names ${variable}, which is not set. Run `export {variable}=...`.")
+    if host not in LOOPBACK_HOSTS and api_key is None:
+        raise SettingsError(
+            f"Listening on {host} without a key would let anyone spend yours. "
+            "Set gateway.api_key_env, or listen on 127.0.0.1."
+        )
+    app = create_app(_controller(settings, reference or settings.bundle_reference), api_key=api_key)
+    click.echo(f"Serving on http://{host}:{port}/v1 (model names: GET /v1/models)", err=True)
+    uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False, server_header=False)
+
+
+def _controller(settings: "RunSettings", reference: str) -> "Controller":
+    from core.records import Stakes
+    from core.store import open_store
+    from gateway.controller import Controller, Guard
+    from gateway.decision_log import DecisionLog
+    from verifiers.packs import checks_of
+    from verifiers.stakes import StakesPolicy
+
+    pack = settings.verifiers.pack
+    stakes = StakesPolicy(
+        default=Stakes(settings.verifiers.stakes),
+        domains={domain: Stakes(settings.verifiers.stakes) for domain in settings.data.target_domains},
+    )
+    return Controller(
+        weak=_upstream("weak", settings.pair.weak),
+        strong=_upstream("strong", settings.pair.strong),
+        routers={settings.router.family: _bundle(settings, reference)},
+        guard=Guard(checks=() if pack == "none" else checks_of(pack), stakes=stakes),
+        decisions=DecisionLog(open_store(settings.store_url)),
+        domains=settings.data.target_domains,
+    )
+
+
+def _upstream(role: str, model: "ModelSettings") -> "Upstream":
+    from core.errors import SettingsError
+    from gateway.upstream import Endpoint, Upstream
+
+    if model.base_url is None:
+        raise SettingsError(f"pair.{role}.base_url is not set. Name the OpenAI-compatible endpoint of {model.name}.")
+    return Upstream(Endpoint.model_validate({**model.model_dump(), "base_url": model.base_url}))
+
+
+def _bundle(settings: "RunSettings", reference: str) -> "RoutingBundle | None":
+    from core.errors import PreceptorError
+    from models.bundle import load_bundle
+    from models.registry import fetch_bundle
+
+    cache = settings.folder / settings.name / "bundles"
+    try:
+        bundle: RoutingBundle = load_bundle(
+            fetch_bundle(reference, tracking_uri=settings.mlflow.tracking_uri, cache=cache)
+        )
+    except PreceptorError as error:
+        click.echo(f"preceptor: {error}\nUntil it is served with a bundle, the strong model answers all.", err=True)
+        return None
+    click.echo(f"Deciding with {reference} ({bundle.sha256[:12]})", err=True)
+    return bundle

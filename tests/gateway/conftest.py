@@ -1,0 +1,171 @@
+"""Small real fakes: a router with fixed answers, model endpoints on loopback, and a gateway around them."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+import uvicorn
+from fastapi import FastAPI, Request, Response
+from fastapi.testclient import TestClient
+
+from core.store import open_store
+from gateway.app import create_app
+from gateway.controller import Controller, Guard
+from gateway.decision_log import DecisionLog
+from gateway.upstream import Endpoint, Upstream
+from verifiers.chain import CheckResult
+from verifiers.stakes import StakesPolicy
+
+
+class FixedRouter:
+    """A bundle whose probability is the same for every text; it raises what it was given to raise."""
+
+    weak, strong, sha256 = "small", "large", "f" * 64
+
+    def __init__(self, probability=0.1, thresholds=None):
+        self.probability = probability
+        self.thresholds = thresholds or {"default": 0.5}
+        self.texts = []
+
+    def probabilities(self, texts):
+        self.texts += texts
+        if isinstance(self.probability, Exception):
+            raise self.probability
+        return np.full(len(texts), self.probability)
+
+
+class SaysCode:
+    """A check that passes exactly the answers that hold the word `right`."""
+
+    id = "test.says"
+
+    def judge(self, query, answer):
+        outcome = "pass" if "right" in answer else "fail"
+        return CheckResult(check=self.id, outcome=outcome, reason="ok" if outcome == "pass" else "not_right")
+
+
+SAYS_CODE = (SaysCode(),)
+HIGH = StakesPolicy()
+
+
+class Model:
+    """An OpenAI-compatible endpoint that remembers what it was sent; `reply` overrides what it says."""
+
+    def __init__(self, text):
+        self.text, self.reply, self.status, self.requests = text, None, 200, []
+        self.headers = []
+        self.app = FastAPI()
+        self.app.post("/v1/chat/completions")(self.answer)
+
+    async def answer(self, request: Request) -> Response:
+        self.requests.append(json.loads(await request.body()))
+        self.headers.append(dict(request.headers))
+        reply = self.reply or completion(self.text, model=self.requests[-1]["model"])
+        content = reply if isinstance(reply, (str, bytes)) else json.dumps(reply)
+        return Response(content, self.status, media_type="application/json")
+
+
+def completion(text, **fields):
+    return {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "upstream-name",
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 1000, "completion_tokens": 500, "total_tokens": 1500},
+        **fields,
+    }
+
+
+@contextmanager
+def serving(app: FastAPI) -> Iterator[str]:
+    """The app on a free loopback port, in a thread."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical", access_log=False))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            thread.join(0.01)
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/v1"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture(scope="session")
+def endpoints() -> Iterator[tuple[Model, str, Model, str]]:
+    small, large = Model("right, says small"), Model("right, says large")
+    with serving(small.app) as small_url, serving(large.app) as large_url:
+        yield small, small_url, large, large_url
+
+
+@pytest.fixture
+def models(endpoints) -> tuple[Model, Model]:
+    """The weak and the strong endpoint, as new."""
+    small, _, large, _ = endpoints
+    for model, name in ((small, "small"), (large, "large")):
+        model.text, model.reply, model.status = f"right, says {name}", None, 200
+        model.requests.clear()
+        model.headers.clear()
+    return small, large
+
+
+@pytest.fixture
+def log(tmp_path) -> DecisionLog:
+    engine = open_store(f"sqlite:///{tmp_path}/store.db")
+    yield DecisionLog(engine)
+    engine.dispose()
+
+
+@pytest.fixture
+def make_controller(endpoints, models, log) -> Callable[..., Controller]:
+    _, small_url, _, large_url = endpoints
+
+    def make(router="fixed", *, checks=SAYS_CODE, stakes=HIGH, decisions=log, **guard):
+        return Controller(
+            weak=Upstream(
+                Endpoint(
+                    name="small", base_url=small_url, usd_per_million_input=1, usd_per_million_output=2, timeout_s=5
+                )
+            ),
+            strong=Upstream(
+                Endpoint(
+                    name="large", base_url=large_url, usd_per_million_input=10, usd_per_million_output=20, timeout_s=5
+                )
+            ),
+            routers={"mf": FixedRouter() if router == "fixed" else router},
+            guard=Guard(checks=checks, stakes=stakes, **guard),
+            decisions=decisions,
+        )
+
+    return make
+
+
+@pytest.fixture
+def make_client(make_controller) -> Iterator[Callable[..., TestClient]]:
+    """A client on a gateway; keyword arguments as for `make_controller`, and `api_key`."""
+    opened = []
+
+    def make(router="fixed", *, api_key=None, **options):
+        client = TestClient(create_app(make_controller(router, **options), api_key=api_key))
+        client.__enter__()
+        opened.append(client)
+        return client
+
+    yield make
+    for client in opened:
+        client.__exit__(None, None, None)
+
+
+@pytest.fixture
+def ask():
+    """Post one question and return the response."""
+
+    def post(client, model="auto", headers=None, **body):
+        body = {"messages": [{"role": "user", "content": "Code this."}], **body}
+        return client.post("/v1/chat/completions", json={"model": model, **body}, headers=headers)
+
+    return post
