@@ -36,6 +36,8 @@ from models.encoders import Encoder, load_encoder
 from models.manifest import read_folder, write_folder
 from models.matrix_factorization import MatrixFactorization, PairScorer
 
+__all__ = ["Bundle", "BundleFacts", "Papers", "load_bundle", "save_bundle"]
+
 
 @dataclass(frozen=True, eq=False)
 class Bundle:

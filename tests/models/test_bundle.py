@@ -100,7 +100,13 @@ def facts_of(**changes):
 @pytest.fixture
 def folder(tmp_path):
     base = router_of()
-    papers = Papers(settings={"name": "demo"}, card="# Card\n", certificate={"n": 3}, verifier={"checks": ["icd10cm"]})
+    papers = Papers(
+        settings={"name": "demo"},
+        card="# Card\n",
+        certificate={"n": 3},
+        evidence={"apgr": 0.6},
+        verifier={"checks": ["icd10cm"]},
+    )
     save_bundle(tmp_path / "bundle", facts_of(), router=base, adapter=adapter_of(base), papers=papers)
     return tmp_path / "bundle"
 
@@ -162,6 +168,7 @@ def test_what_was_said_comes_back(folder):
     assert bundle.facts == facts_of()
     assert bundle.certificate == {"n": 3}
     assert bundle.papers.verifier == {"checks": ["icd10cm"]}
+    assert bundle.papers.evidence == {"apgr": 0.6}
     assert bundle.papers.card == "# Card\n"
     assert bundle.sha256 == hashlib.sha256((folder / "MANIFEST.json").read_bytes()).hexdigest()
 
@@ -174,6 +181,7 @@ def test_a_bundle_holds_safetensors_json_and_a_card(folder):
         "bundle.json",
         "card.md",
         "certificate.json",
+        "evidence.json",
         "router.safetensors",
         "settings.json",
         "verifier.json",
@@ -236,7 +244,7 @@ def test_every_byte_of_the_manifest_counts(folder):
 def test_a_folder_without_a_manifest_is_no_bundle(folder):
     (folder / "MANIFEST.json").unlink()
 
-    with pytest.raises(BundleError, match="holds no MANIFEST.json, so it is no bundle"):
+    with pytest.raises(BundleError, match=r"holds no MANIFEST\.json, so it is no bundle"):
         load_bundle(folder)
 
 
@@ -251,7 +259,7 @@ def test_a_missing_file_is_named(folder, name):
 def test_an_extra_file_is_named(folder):
     (folder / "notes.json").write_text("{}")
 
-    with pytest.raises(BundleError, match="does not list: notes.json"):
+    with pytest.raises(BundleError, match=r"does not list: notes\.json"):
         load_bundle(folder)
 
 

@@ -139,7 +139,7 @@ def test_weights_with_one_flipped_bit_are_refused(tmp_path, monkeypatch):
         file.write(bytes([byte ^ 1]))
     monkeypatch.setattr(models.minilm, "minilm_folder", lambda: tmp_path / "model")
 
-    with pytest.raises(BundleError, match="not the file that was tested: .*pinned is 53aa51172d14"):
+    with pytest.raises(BundleError, match=r"not the file that was tested: .*pinned is 53aa51172d14"):
         load_encoder(EncoderSpec())
 
 
