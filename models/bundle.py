@@ -14,6 +14,7 @@ Holds no code and no pickle; loading it needs no torch where the encoder needs n
 """
 
 import json
+import math
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
@@ -121,8 +122,14 @@ class Bundle:
         return np.where(np.isfinite(logits), sigmoid(logits), np.nan)
 
     def probability_of_embedding(self, embedding: Float[np.ndarray, " d"]) -> float:
-        """P(strong needed) of one ready embedding: one dot product."""
-        return float(self.probabilities_of_embeddings(embedding[None])[0])
+        """P(strong needed) of one ready float32 embedding: one dot product, no batch built; 1.0 if not finite."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            logit = float(self.scorer.vector.dot(embedding)) + self.scorer.intercept
+        if not math.isfinite(logit):
+            return 1.0
+        score = 0.5 + 0.5 * math.tanh(0.5 * logit)
+        probability = float(self.calibrator.apply(np.array([score]))[0])
+        return probability if math.isfinite(probability) else 1.0
 
 
 def save_bundle(

@@ -204,6 +204,8 @@ def test_what_cannot_be_scored_goes_to_the_strong_model(folder, embeddings):
     assert np.all((probabilities >= 0) & (probabilities <= 1))
     assert np.all(probabilities[~finite] == 1.0)
     assert np.all(np.isnan(bundle.scores_of_embeddings(embeddings)[~finite]))
+    one_by_one = [bundle.probability_of_embedding(row) for row in embeddings]
+    assert all(one == 1.0 for one, known in zip(one_by_one, finite, strict=True) if not known)
 
 
 def test_a_sum_beyond_float_goes_to_the_strong_model(folder):
