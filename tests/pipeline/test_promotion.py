@@ -1,5 +1,6 @@
 """Promotion and rollback against a real MLflow store and a real ledger, both SQLite."""
 
+import dataclasses
 import json
 import shutil
 import subprocess
@@ -362,7 +363,7 @@ from pipeline.alias_moves import Desk
 from pipeline.promotion import Signers, promote
 folder, version = Path(sys.argv[1]), int(sys.argv[2])
 uri = f"sqlite:///{folder}/mlflow.db"
-desk = Desk(uri, open_store(f"sqlite:///{folder}/preceptor.db"), folder / "cache", lambda _: None)
+desk = Desk(uri, open_store(sys.argv[3]), folder / "cache", lambda _: None)
 aliases_of("medical-coding", tracking_uri=uri)
 (folder / f"ready-{version}").touch()
 while not (folder / "go").exists():
@@ -375,15 +376,11 @@ except RegistryError as error:
 """
 
 
-@pytest.mark.slow
-def test_of_two_processes_that_promote_at_once_exactly_one_wins(desk, add_version, tmp_path):
-    for _ in range(3):
-        add_version()
-    promote(NAME, 1, "champion", by=BY, desk=desk)
-
+def race(folder, store_url):
+    """Two processes promote versions 2 and 3 over version 1 at once; what each printed."""
     racers = [
         subprocess.Popen(
-            [sys.executable, "-c", RACE, str(tmp_path), str(version)],
+            [sys.executable, "-c", RACE, str(folder), str(version), store_url],
             cwd=REPOSITORY,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -392,13 +389,38 @@ def test_of_two_processes_that_promote_at_once_exactly_one_wins(desk, add_versio
         for version in (2, 3)
     ]
     deadline = time.monotonic() + 60
-    while len(list(tmp_path.glob("ready-*"))) < 2 and time.monotonic() < deadline:
+    while len(list(folder.glob("ready-*"))) < 2 and time.monotonic() < deadline:
         time.sleep(0.02)
-    (tmp_path / "go").touch()
-    results = [racer.communicate(timeout=60) for racer in racers]
+    (folder / "go").touch()
+    return [racer.communicate(timeout=60) for racer in racers]
 
+
+def assert_one_won(desk, results):
     assert sorted(out.split()[0] for out, _ in results) == ["lost", "won"], results
     winner = 2 if results[0][0].startswith("won") else 3
     assert champion(desk) == winner
     assert [e.details["version_after"] for e in desk.ledger.events(action="release.promote")] == [1, winner]
     assert drift(desk) == []
+
+
+@pytest.mark.slow
+def test_of_two_processes_that_promote_at_once_exactly_one_wins(desk, add_version, tmp_path):
+    for _ in range(3):
+        add_version()
+    promote(NAME, 1, "champion", by=BY, desk=desk)
+
+    assert_one_won(desk, race(tmp_path, f"sqlite:///{tmp_path}/preceptor.db"))
+
+
+@pytest.mark.slow
+@pytest.mark.postgres
+def test_of_two_processes_exactly_one_wins_with_a_ledger_in_postgresql(desk, add_version, tmp_path, postgres_url):
+    store = open_store(postgres_url)
+    desk = dataclasses.replace(desk, store=store)
+    for _ in range(3):
+        add_version()
+    promote(NAME, 1, "champion", by=BY, desk=desk)
+
+    assert_one_won(desk, race(tmp_path, postgres_url))
+    assert desk.ledger.verify() == len(desk.ledger.events())
+    store.dispose()
