@@ -62,7 +62,7 @@ def evaluate(settings: RunSettings, work: Work) -> None:
 
 def headline_metrics(evaluation: Evaluation) -> dict[str, float]:
     """The figures of an evaluation as flat metrics, each with its limits: what MLflow shows."""
-    metrics = {}
+    metrics: dict[str, float] = {}
     for router, figures in evaluation.routers.items():
         for name in ("apgr", "cpt50", "cpt80"):
             interval = getattr(figures, name)

@@ -125,7 +125,7 @@ def crossfitted_floors(
     fold = folds(component, seed=seed)
     scores = {name: np.zeros(len(texts)) for name in FLOORS}
     for k in np.unique(fold):
-        inside, outside = np.flatnonzero(fold == k), np.flatnonzero(fold != k)
+        inside, outside = np.flatnonzero(fold == k).tolist(), np.flatnonzero(fold != k).tolist()
         for name, column in scores.items():
             floor = FLOORS[name]([texts[i] for i in outside], [topics[i] for i in outside], gap[outside], seed=seed)
             column[inside] = floor([texts[i] for i in inside], [topics[i] for i in inside])

@@ -132,6 +132,6 @@ A query goes to `{evaluation.strong}` iff the probability is at least the thresh
 | CPT(50 %) | {figures.cpt50} |
 | CPT(80 %) | {figures.cpt80} |
 
-Not certified: the threshold keeps a budget of {settings.threshold.share_strong:.0%} strong calls on the calibration rows,
-not a promise about harm. The figures hold for queries like those rows, and for this pair of models.
+Not certified: the threshold keeps a budget of {settings.threshold.share_strong:.0%} strong calls on the calibration
+rows, not a promise about harm. The figures hold for queries like those rows, and for this pair of models.
 """

@@ -29,7 +29,7 @@ class Rows:
     def gap(self, weak: str, strong: str) -> Float[np.ndarray, " n"]:
         """Quality of the strong answer minus that of the weak one; NaN where one is not known."""
         weak_quality, strong_quality = self.table.pair_quality(weak, strong)
-        return strong_quality - weak_quality
+        return np.asarray(strong_quality - weak_quality)
 
 
 def load_rows(work: Work) -> Rows:

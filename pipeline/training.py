@@ -1,4 +1,4 @@
-"""The stages train and calibrate: a base router, its adaptation, the floors, and what turns scores into probabilities."""
+"""The stages train and calibrate: base router, adaptation, floors, and what turns scores into probabilities."""
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
