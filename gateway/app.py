@@ -35,7 +35,7 @@ def create_app(controller: Controller, *, api_key: str | None = None) -> FastAPI
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         faults.extend(await controller.warm_up())
         for fault in faults:
-            LOG.warning("Router cannot decide (%s): the strong model answers what it is asked.", fault)
+            LOG.warning("Router %s. Until that is mended, the strong model answers what it is asked.", fault)
         yield
         await controller.aclose()
 

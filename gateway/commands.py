@@ -35,6 +35,7 @@ def serve(config: Path, host: str | None, port: int | None, reference: str | Non
     from core.errors import SettingsError
     from core.settings import load_settings
     from gateway.app import create_app
+    from gateway.listening import listen
 
     settings = load_settings(config)
     host = host or settings.gateway.host
@@ -49,8 +50,13 @@ def serve(config: Path, host: str | None, port: int | None, reference: str | Non
             "Set gateway.api_key_env, or listen on 127.0.0.1."
         )
     app = create_app(_controller(settings, reference or settings.bundle_reference), api_key=api_key)
-    click.echo(f"Serving on http://{host}:{port}/v1 (model names: GET /v1/models)", err=True)
-    uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False, server_header=False)
+    listening = listen(host, port)
+    url = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}/v1"
+    click.echo(f"Serving on {url} (what works as a model name: GET {url}/models)", err=True)
+    # No access log: a path says little, and the decisions are on record.
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False))
+    with listening:
+        server.run(sockets=[listening])
 
 
 def _controller(settings: "RunSettings", reference: str) -> "Controller":

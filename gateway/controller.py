@@ -19,7 +19,7 @@ import anyio.to_thread
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from core import fingerprint
-from core.errors import UpstreamError
+from core.errors import PreceptorError, UpstreamError
 from core.records import Decision, Query, Stakes
 from gateway.chat_request import check_chat_request
 from gateway.conversation import Conversation, read_conversation
@@ -151,12 +151,21 @@ class Controller:
         return Reply({**attempt.completion.body, "model": attempt.completion.model}, decision)
 
     async def warm_up(self) -> tuple[str, ...]:
-        """Score one text with every router, so that the first request does not wait; names what cannot decide."""
-        probe = read_conversation([{"role": "user", "content": "Warm up."}])
+        """Score one text with every router, so that the first request does not wait; says which cannot decide."""
         faults: list[str] = []
-        for name in self._routers:
-            route = await self._route(Routed(name, 0.5, None), probe, Stakes.HIGH)
-            faults.extend(f"{name}:{reason}" for reason in route.reasons if reason != "above_threshold")
+        for name, bundle in self._routers.items():
+            if bundle is None:
+                faults.append(f"{name}: bundle_missing")
+                continue
+            mismatch = bundle_mismatch(bundle, weak=self._weak.name, strong=self._strong.name)
+            if mismatch is not None:
+                faults.append(f"{name}: {mismatch}")
+            try:
+                await anyio.to_thread.run_sync(bundle.probabilities, ["Warm up."])
+            except Exception as error:  # noqa: BLE001 - its requests will go to the strong model
+                faults.append(f"{name}: {type(error).__name__}")
+                sentence = str(error) if isinstance(error, PreceptorError) else "not one of ours"
+                LOG.warning("Router %s broke while warming up (%s: %s)", name, type(error).__name__, sentence)
         return tuple(faults)
 
     async def aclose(self) -> None:

@@ -6,18 +6,20 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from pipeline.alias_moves import Desk
     from pipeline.promotion import Move
 
 _bundle = click.option("--bundle", "reference", required=True, help="A folder, models:/NAME@ALIAS or models:/NAME/3.")
+_config = click.option(
+    "--config", type=click.Path(path_type=Path, dir_okay=False), help="Settings that say where registry and store are."
+)
 _tracking = click.option(
     "--tracking-uri",
     envvar="MLFLOW_TRACKING_URI",
-    default="sqlite:///mlflow.db",
-    show_default=True,
-    help="Where models:/ references are looked up.",
+    help="Where models:/ references are looked up; default: the settings' or sqlite:///mlflow.db.",
 )
 _store = click.option(
-    "--store", "store_url", default="sqlite:///preceptor.db", show_default=True, help="Database URL of the ledger."
+    "--store", "store_url", help="Database URL of the ledger; default: the settings' or preceptor.db."
 )
 _json = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 _file = click.Path(path_type=Path, dir_okay=False)
@@ -54,6 +56,7 @@ def run(config: Path, start_from: str | None, dry_run: bool, as_json: bool) -> N
 @click.option("--strong", help="Strong model in the data; default: the bundle's.")
 @click.option("--domain", "domains", multiple=True, help="Only rows of this domain; may be given again.")
 @click.option("--resamples", default=2000, show_default=True, type=click.IntRange(200), help="Bootstrap resamples.")
+@_config
 @_tracking
 @_json
 def evaluate(  # noqa: PLR0913 - one argument an option
@@ -63,7 +66,8 @@ def evaluate(  # noqa: PLR0913 - one argument an option
     strong: str | None,
     domains: tuple[str, ...],
     resamples: int,
-    tracking_uri: str,
+    config: Path | None,
+    tracking_uri: str | None,
     as_json: bool,
 ) -> None:
     """Measure a bundle on outcomes: APGR, CPT(50 %) and CPT(80 %), each with a 95 % interval, beside the floors.
@@ -73,7 +77,12 @@ def evaluate(  # noqa: PLR0913 - one argument an option
     from pipeline.applying import evaluate_bundle, evaluation_json, evaluation_text
 
     evaluation = evaluate_bundle(
-        reference, data, pair=(weak, strong), domains=domains, n_resamples=resamples, tracking_uri=tracking_uri
+        reference,
+        data,
+        pair=(weak, strong),
+        domains=domains,
+        n_resamples=resamples,
+        tracking_uri=_places(config, tracking_uri)[0],
     )
     click.echo(evaluation_json(evaluation) if as_json else evaluation_text(evaluation))
 
@@ -82,15 +91,16 @@ def evaluate(  # noqa: PLR0913 - one argument an option
 @_bundle
 @click.option("--input", "source", type=_file, required=True, help="JSONL, CSV or Parquet with a query per row.")
 @click.option("--output", type=_file, required=True, help="Written when complete: one probability a line.")
+@_config
 @_tracking
-def score(reference: str, source: Path, output: Path, tracking_uri: str) -> None:
+def score(reference: str, source: Path, output: Path, config: Path | None, tracking_uri: str | None) -> None:
     """Write the probability that the strong model is needed, one line per query, in the order of the input.
 
     Example: preceptor score --bundle models:/medical-coding@champion --input queries.jsonl --output scores.txt
     """
     from pipeline.applying import score_file
 
-    n = score_file(reference, source, output, tracking_uri=tracking_uri)
+    n = score_file(reference, source, output, tracking_uri=_places(config, tracking_uri)[0])
     click.echo(f"{n} probabilities written to {output}.", err=True)
 
 
@@ -102,6 +112,7 @@ def score(reference: str, source: Path, output: Path, tracking_uri: str) -> None
 @click.option("--approved-by", "approver", required=True, help="Who approves; not the one who trained it.")
 @click.option("--reason", default="", help="Why, for the ledger.")
 @click.option("--expected", type=int, help="Version the alias has now, where it was moved outside Preceptor.")
+@_config
 @_tracking
 @_store
 @_json
@@ -113,8 +124,9 @@ def promote(  # noqa: PLR0913 - one argument an option
     approver: str,
     reason: str,
     expected: int | None,
-    tracking_uri: str,
-    store_url: str,
+    config: Path | None,
+    tracking_uri: str | None,
+    store_url: str | None,
     as_json: bool,
 ) -> None:
     """Point an alias at a version whose gates all pass and which a second person approves.
@@ -130,7 +142,7 @@ def promote(  # noqa: PLR0913 - one argument an option
         version,
         alias,
         by=promotion.Signers(actor, approver, reason),
-        desk=promotion.open_desk(tracking_uri=tracking_uri, store_url=store_url, cache=_cache()),
+        desk=_desk(config, tracking_uri, store_url),
         expected=expected,
     )
     _tell(move, as_json)
@@ -141,11 +153,19 @@ def promote(  # noqa: PLR0913 - one argument an option
 @click.option("--to", "alias", default="champion", show_default=True, help="The alias to move back.")
 @click.option("--by", "actor", required=True, help="Who runs this.")
 @click.option("--reason", default="", help="Why, for the ledger.")
+@_config
 @_tracking
 @_store
 @_json
 def rollback(  # noqa: PLR0913 - one argument an option
-    name: str, alias: str, actor: str, reason: str, tracking_uri: str, store_url: str, as_json: bool
+    name: str,
+    alias: str,
+    actor: str,
+    reason: str,
+    config: Path | None,
+    tracking_uri: str | None,
+    store_url: str | None,
+    as_json: bool,
 ) -> None:
     """Point an alias back at the version approved before. Trains nothing, asks nobody: going back is always allowed.
 
@@ -157,15 +177,27 @@ def rollback(  # noqa: PLR0913 - one argument an option
         name,
         alias,
         by=promotion.Signers(actor, actor, reason),
-        desk=promotion.open_desk(tracking_uri=tracking_uri, store_url=store_url, cache=_cache()),
+        desk=_desk(config, tracking_uri, store_url),
     )
     _tell(move, as_json)
 
 
-def _cache() -> Path:
+def _desk(config: Path | None, tracking_uri: str | None, store_url: str | None) -> "Desk":
     from models.encoders import cache_folder
+    from pipeline.promotion import open_desk
 
-    return cache_folder() / "bundles"
+    tracking_uri, store_url = _places(config, tracking_uri, store_url)
+    return open_desk(tracking_uri=tracking_uri, store_url=store_url, cache=cache_folder() / "bundles")
+
+
+def _places(config: Path | None, tracking_uri: str | None, store_url: str | None = None) -> tuple[str, str]:
+    """Registry and store: what the options name, else what the settings name, else files in the current folder."""
+    if config is not None:
+        from core.settings import load_settings
+
+        settings = load_settings(config)
+        return tracking_uri or settings.mlflow.tracking_uri, store_url or settings.store_url
+    return tracking_uri or "sqlite:///mlflow.db", store_url or "sqlite:///preceptor.db"
 
 
 def _tell(move: "Move", as_json: bool) -> None:

@@ -85,7 +85,7 @@ def outcome_text(settings: RunSettings, config: Path) -> str:
         f"Look at  {folder / 'evaluate' / 'report.html'}",
         f"         mlflow ui --backend-store-uri {settings.mlflow.tracking_uri}",
         f"Next     preceptor promote {settings.name} {registered['adapted']} --to champion --by YOU "
-        f"--approved-by SOMEONE_ELSE --tracking-uri {settings.mlflow.tracking_uri} --store {settings.store_url}",
+        f"--approved-by SOMEONE_ELSE --config {config}",
         f"         preceptor serve --config {config}",
     ]
     return "\n".join(lines)

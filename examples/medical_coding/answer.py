@@ -1,128 +1,175 @@
-"""Asks both models every query and grades the answers against the reference codes: outcomes.jsonl.
+"""Asks both models of the pair every query, grades the answers by the reference, and writes the outcomes.
 
-An answer is right (quality 1) when the one code that it proposes is the reference code, else wrong (quality 0): a claim
-with a neighbouring code is denied all the same, so a right category earns nothing. `source` is `reference`: no expert
-has judged these.
+    queries.jsonl -> POST to both endpoints -> answers.jsonl (grows; resumed after a kill) -> outcomes.jsonl
 
-Answers are appended as they come, so a run that was stopped goes on where it was.
-Run: python -m examples.medical_coding.answer configs/medical_coding.yaml demo-work
+An answer is right (1.0) when it proposes the reference code, and wrong (0.0) otherwise. There is no credit for the
+right category: a claim with a neighbouring code is denied or paid wrongly.
+
+Run: python -m examples.medical_coding.answer configs/medical_coding.yaml --work demo-work
 """
 
 import asyncio
 import json
-import sys
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import click
 import httpx2
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from core.settings import ModelSettings, load_settings
+from core import fingerprint
+from core.errors import UpstreamError
+from core.settings import ModelSettings, PairSettings, load_settings
 from verifiers.proposed_code import find_proposed_code
 
-AT_ONCE = 8
+CONCURRENCY = 16
+"""Calls in flight at one endpoint."""
 
 
-def answer_all(
-    queries: Sequence[dict[str, Any]],
-    models: Sequence[ModelSettings],
-    path: Path,
-    *,
-    on_answer: Callable[[int, int], None],
-) -> dict[tuple[str, str], dict[str, Any]]:
-    """The answer of every model to every query, by (query id, model); only what `path` lacks is asked.
+class Ask(NamedTuple):
+    """One call to make; `key` names it by model and prompt, so that a changed prompt is asked again."""
 
-    Raises:
-        httpx2.HTTPError: an endpoint does not answer; what was answered is kept.
-    """
-    known = {(row["id"], row["model"]): row for row in _read(path)}
-    todo = [(query, model) for query in queries for model in models if (query["id"], model.name) not in known]
-    total = len(queries) * len(models)
-
-    async def ask_all() -> None:
-        gate = asyncio.Semaphore(AT_ONCE)
-        async with httpx2.AsyncClient(timeout=60) as client, asyncio.TaskGroup() as tasks:
-            for query, model in todo:
-                await gate.acquire()
-                task = tasks.create_task(ask(client, query, model))
-                task.add_done_callback(lambda _: gate.release())
-
-    with path.open("a", encoding="utf-8") as file:
-        file.write("\n" if path.stat().st_size else "")  # an earlier run may have stopped inside a line
-
-        async def ask(client: httpx2.AsyncClient, query: dict[str, Any], model: ModelSettings) -> None:
-            row = {"id": query["id"], "model": model.name, **await _ask(client, query["query"], model)}
-            known[query["id"], model.name] = row
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
-            on_answer(len(known), total)
-
-        asyncio.run(ask_all())
-    return known
-
-
-def outcome_row(query: dict[str, Any], answers: dict[tuple[str, str], dict[str, Any]], names: Sequence[str]) -> dict:
-    """The query with each model's graded answer, as an outcome row."""
-    results = {}
-    for name in names:
-        answer = answers[query["id"], name]
-        results[name] = {
-            "quality": grade(answer["text"], query["reference"]),
-            "text": answer["text"],
-            "cost_usd": answer["cost_usd"],
-        }
-    return {**query, "source": "reference", "results": results}
+    key: str
+    model: ModelSettings
+    prompt: str
 
 
 def grade(answer: str, reference: str) -> float:
-    """1.0 when the answer proposes the reference code and no other, else 0.0.
+    """1.0 when the answer proposes exactly the reference code.
 
-    >>> grade("Code: F40.291. Its description fits.", "F40.291"), grade("It is F40.290.", "F40.291")
+    >>> grade("Code: F40.291. Fear of women, not F40.290.", "F40.291"), grade("F40.290 or F40.291", "F40.291")
     (1.0, 0.0)
     """
-    return 1.0 if find_proposed_code(answer).code == reference else 0.0
+    return float(find_proposed_code(answer).code == reference)
 
 
-async def _ask(client: httpx2.AsyncClient, prompt: str, model: ModelSettings) -> dict[str, Any]:
-    body = {"model": model.name, "messages": [{"role": "user", "content": prompt}]}
-    response = await client.post(f"{model.base_url}/chat/completions", json=body)
-    response.raise_for_status()
-    completion = response.json()
-    usage = completion["usage"]
-    cost = (
-        usage["prompt_tokens"] * model.usd_per_million_input + usage["completion_tokens"] * model.usd_per_million_output
-    )
-    return {"text": completion["choices"][0]["message"]["content"], "cost_usd": round(cost / 1e6, 9)}
-
-
-def _read(path: Path) -> list[dict[str, Any]]:
-    if not path.exists():
-        return []
-    rows = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            rows.append(json.loads(line))
-        except ValueError:
-            continue  # the line at which an earlier run was stopped
-    return rows
-
-
-def write_outcomes(config: Path, folder: Path, *, on_answer: Callable[[int, int], None]) -> Path:
-    """Ask, grade, and write folder/outcomes.jsonl whole; its path.
+def answer_all(rows: Sequence[Mapping[str, str]], pair: PairSettings, answers: Path) -> dict[str, dict[str, Any]]:
+    """Every answer by its key; asks only for what the file `answers` does not hold yet.
 
     Raises:
-        httpx2.HTTPError: an endpoint does not answer.
+        UpstreamError: an endpoint is out of reach or refuses.
     """
-    pair = load_settings(config).pair
-    queries = [json.loads(line) for line in (folder / "queries.jsonl").read_text(encoding="utf-8").splitlines()]
-    answers = answer_all(queries, (pair.weak, pair.strong), folder / "answers.jsonl", on_answer=on_answer)
-    names = (pair.weak.name, pair.strong.name)
-    lines = [json.dumps(outcome_row(query, answers, names), ensure_ascii=False) + "\n" for query in queries]
-    path = folder / "outcomes.jsonl"
+    known = _read_answers(answers)
+    models = (pair.weak, pair.strong)
+    asks = [Ask(key_of(model.name, row["query"]), model, row["query"]) for row in rows for model in models]
+    missing = [ask for ask in asks if ask.key not in known]
+    if missing:
+        console = Console(stderr=True)
+        columns = (TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with (
+            answers.open("a", encoding="utf-8") as file,
+            Progress(*columns, console=console, disable=not console.is_terminal) as bars,
+        ):
+            tasks = {
+                model.name: bars.add_task(f"asking {model.name}", total=sum(ask.model is model for ask in missing))
+                for model in models
+            }
+
+            def keep(ask: Ask, reply: dict[str, Any]) -> None:
+                file.write(json.dumps({"key": ask.key, **reply}, ensure_ascii=False) + "\n")
+                file.flush()
+                known[ask.key] = reply
+                bars.advance(tasks[ask.model.name])
+
+            asyncio.run(_ask_all(missing, keep))
+    return {ask.key: known[ask.key] for ask in asks}
+
+
+def outcome_rows(
+    rows: Iterable[Mapping[str, str]], pair: PairSettings, answers: Mapping[str, Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Each query with both graded answers: the outcome form that `preceptor run` reads."""
+    graded = []
+    for row in rows:
+        results = {}
+        for model in (pair.weak, pair.strong):
+            reply = answers[key_of(model.name, row["query"])]
+            cost_usd = cost_of(model, reply["prompt_tokens"], reply["completion_tokens"])
+            quality = grade(reply["text"], row["reference"])
+            results[model.name] = {"quality": quality, "text": reply["text"], "cost_usd": cost_usd}
+        graded.append({**row, "source": "reference", "results": results})
+    return graded
+
+
+def cost_of(model: ModelSettings, prompt_tokens: int, completion_tokens: int) -> float:
+    """What a call costs at the prices that the settings state, in US dollars."""
+    return (prompt_tokens * model.usd_per_million_input + completion_tokens * model.usd_per_million_output) / 1e6
+
+
+def key_of(model: str, prompt: str) -> str:
+    """Names a call by its content."""
+    return f"{model}:{fingerprint.of_text(prompt)}"
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """The JSON objects of a file, one a line."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def write_rows(rows: Iterable[Mapping[str, Any]], path: Path) -> None:
+    """One JSON object a line, in place only when complete."""
     partial = path.with_suffix(".partial")
-    partial.write_text("".join(lines), encoding="utf-8")
+    partial.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
     partial.replace(path)
-    return path
+
+
+async def _ask_all(asks: Sequence[Ask], keep: Callable[[Ask, dict[str, Any]], None]) -> None:
+    """Ask both endpoints side by side, each with a bounded number of calls in flight."""
+    places = {ask.model.name: asyncio.Semaphore(CONCURRENCY) for ask in asks}
+    async with httpx2.AsyncClient(limits=httpx2.Limits(max_connections=2 * CONCURRENCY)) as client:
+
+        async def one(ask: Ask) -> None:
+            async with places[ask.model.name]:
+                keep(ask, await _ask(client, ask))
+
+        async with asyncio.TaskGroup() as group:
+            for ask in asks:
+                group.create_task(one(ask))
+
+
+async def _ask(client: httpx2.AsyncClient, ask: Ask) -> dict[str, Any]:
+    body = {"model": ask.model.name, "messages": [{"role": "user", "content": ask.prompt}]}
+    started = time.perf_counter()
+    try:
+        response = await client.post(f"{ask.model.base_url}/chat/completions", json=body, timeout=ask.model.timeout_s)
+        response.raise_for_status()
+    except httpx2.HTTPError as error:
+        raise UpstreamError(
+            f"{ask.model.name} at {ask.model.base_url} did not answer ({type(error).__name__}). "
+            "Check that it runs, then run this again: the answers so far are kept."
+        ) from error
+    reply = response.json()
+    return {
+        "text": reply["choices"][0]["message"]["content"],
+        "prompt_tokens": reply["usage"]["prompt_tokens"],
+        "completion_tokens": reply["usage"]["completion_tokens"],
+        "latency_ms": round((time.perf_counter() - started) * 1000, 1),
+    }
+
+
+def _read_answers(path: Path) -> dict[str, dict[str, Any]]:
+    """Answers kept so far; a last line cut short by a kill is dropped, and asked for again."""
+    if not path.exists():
+        return {}
+    text = path.read_text(encoding="utf-8")
+    whole = text[: text.rfind("\n") + 1]
+    if whole != text:
+        path.write_text(whole, encoding="utf-8")
+    return {row.pop("key"): row for row in map(json.loads, whole.splitlines())}
+
+
+@click.command()
+@click.argument("config", type=click.Path(path_type=Path))
+@click.option("--work", type=click.Path(path_type=Path), default=Path("demo-work"), show_default=True)
+def main(config: Path, work: Path) -> None:
+    """Ask the two endpoints of CONFIG, which must be running, and write WORK/outcomes.jsonl."""
+    pair = load_settings(config).pair
+    rows = read_rows(work / "queries.jsonl")
+    write_rows(outcome_rows(rows, pair, answer_all(rows, pair, work / "answers.jsonl")), work / "outcomes.jsonl")
 
 
 if __name__ == "__main__":
-    print(write_outcomes(Path(sys.argv[1]), Path(sys.argv[2]), on_answer=lambda done, total: None))
+    main()

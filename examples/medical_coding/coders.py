@@ -31,7 +31,7 @@ Embed = Callable[[Sequence[str]], Float[np.ndarray, "n d"]]
 """Turns texts into unit vectors."""
 
 _DIAGNOSIS = re.compile(r"Code this diagnosis in ICD-10-CM:[ ]*(.+)")
-_CANDIDATE = re.compile(r"^([A-Z][0-9A-Z]{2}(?:\.[0-9A-Z]{1,4})?) (.+)$", re.MULTILINE)
+_CANDIDATE = re.compile(r"^([A-Z][0-9A-Z]{2}(?:\.[0-9A-Z]{1,4})?) .+$", re.MULTILINE)
 
 N_NEIGHBOURS = 5
 """Similar terms of the category that the careful coder consults."""
@@ -58,12 +58,13 @@ class CodingPrompt(NamedTuple):
     descriptions: tuple[str, ...]
 
 
-def read_prompt(prompt: str) -> CodingPrompt | None:
-    """The diagnosis and the candidates; None where the prompt holds no such thing."""
-    diagnosis, candidates = _DIAGNOSIS.search(prompt), _CANDIDATE.findall(prompt)
-    if diagnosis is None or not candidates:
+def read_prompt(prompt: str, code_set: CodeSet) -> CodingPrompt | None:
+    """The diagnosis and the candidates with their whole descriptions; None where the prompt holds no such thing."""
+    diagnosis = _DIAGNOSIS.search(prompt)
+    codes = tuple(code for code in _CANDIDATE.findall(prompt) if code in code_set.descriptions)
+    if diagnosis is None or not codes:
         return None
-    return CodingPrompt(diagnosis[1].strip(), tuple(c for c, _ in candidates), tuple(d for _, d in candidates))
+    return CodingPrompt(diagnosis[1].strip(), codes, tuple(code_set.descriptions[code] for code in codes))
 
 
 class CheapCoder:
@@ -72,11 +73,12 @@ class CheapCoder:
     name = "cheap-coder"
 
     def __init__(self, code_set: CodeSet) -> None:
+        self._code_set = code_set
         self._words = RareWords(code_set.descriptions.values())
 
     def answer(self, prompt: str) -> str:
         """The best match in prose; the first candidate where no word matches."""
-        asked = read_prompt(prompt)
+        asked = read_prompt(prompt, self._code_set)
         if asked is None:
             return "I see no diagnosis with candidate codes in this message, so I propose none."
         similarities = [self._words.similarity(asked.diagnosis, text) for text in asked.descriptions]
@@ -102,7 +104,7 @@ class CarefulCoder:
 
     def answer(self, prompt: str) -> str:
         """The best candidate in prose, with the index entry that spoke for it."""
-        asked = read_prompt(prompt)
+        asked = read_prompt(prompt, self._code_set)
         if asked is None:
             return "I see no diagnosis with candidate codes in this message, so I propose none."
         asked = asked._replace(diagnosis=expand(asked.diagnosis))

@@ -53,6 +53,7 @@ SPECIALTIES = {
 TARGET_LETTER = "F"
 SHORTHAND_LETTERS = "HMST"
 N_CANDIDATES = 6
+COLUMN_WIDTH = 45
 SHARE_OF_TERMS = 0.18
 """Share of each general chapter's terms that is asked about."""
 N_SHORTHAND_CATEGORIES = 32
@@ -118,8 +119,17 @@ def coding_prompt(diagnosis: str, candidates: Iterable[tuple[str, str]]) -> str:
     >>> coding_prompt("Fear of women", [("F40.290", "Androphobia"), ("F40.291", "Gynephobia")])
     'Code this diagnosis in ICD-10-CM: Fear of women\nCandidate codes:\nF40.290 Androphobia\nF40.291 Gynephobia'
     """
-    listed = "\n".join(f"{code} {description}" for code, description in candidates)
+    listed = "\n".join(f"{code} {shortened(description)}" for code, description in candidates)
     return f"Code this diagnosis in ICD-10-CM: {diagnosis}\nCandidate codes:\n{listed}"
+
+
+def shortened(description: str) -> str:
+    """The description as a candidate list's column shows it.
+
+    >>> shortened("Unspecified dementia, severe, with other behavioral disturbance")
+    'Unspecified dementia, severe, with other beh…'
+    """
+    return description if len(description) <= COLUMN_WIDTH else description[: COLUMN_WIDTH - 1] + "…"
 
 
 def write_queries(queries: Sequence[CodingQuery], path: Path) -> None:
@@ -132,16 +142,25 @@ def write_queries(queries: Sequence[CodingQuery], path: Path) -> None:
 
 
 def as_row(query: CodingQuery) -> dict[str, str]:
-    """The query as an outcome row: domain is the specialty, topic the kind of wording, group the category."""
+    """The query as an outcome row: domain is the specialty, topic the kind of wording, group the parent code."""
     return {
         "id": query.id,
         "query": query.prompt,
         "domain": SPECIALTIES[query.case.code[0]],
         "topic": query.case.code[0],
-        "group": query.case.code[:3],
+        "group": parent(query.case.code),
         "stakes": "high",
         "reference": query.case.code,
     }
+
+
+def parent(code: str) -> str:
+    """The code one level up: the codes below it read alike, so they never part in a split.
+
+    >>> parent("F40.291"), parent("F41.0"), parent("A09")
+    ('F40.29', 'F41', 'A09')
+    """
+    return code[:-1].rstrip(".") if len(code) > 3 else code
 
 
 class Neighbours:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from examples.medical_coding.code_set import normalised
 
 _EMPTY_WORDS = frozenset(
-    "and by classified due elsewhere for in not of or other specified the to unspecified with without".split()
+    "and by classified due elsewhere for in not of or other specified the to unspecified with without".split()  # noqa: SIM905
 )
 
 _CHOICES = (

@@ -152,7 +152,7 @@ def test_readiness_says_when_the_strong_model_answers_all(make_client):
     assert make_client(None).get("/health/ready").json() == {
         "status": "ready",
         "routing": "all_strong",
-        "reasons": ["mf:bundle_missing"],
+        "reasons": ["mf: bundle_missing"],
     }
 
 

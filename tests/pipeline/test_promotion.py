@@ -189,8 +189,19 @@ def test_a_promotion_without_names_is_refused(desk, add_version, by):
         ),
         (GOOD.model_copy(update={"better_than_base": None}), r"base: could not run"),
         (
-            GOOD.model_copy(update={"better_than_floors": {"length": Interval(estimate=0.0, low=-0.1, high=0.1)}}),
-            r"floors: fail \(APGR is no higher than that of length\)",
+            GOOD.model_copy(
+                update={
+                    "better_than_floors": {
+                        "random": Interval(estimate=0.1, low=0.05, high=0.2),
+                        "prompt_length": Interval(estimate=-0.1, low=-0.2, high=-0.01),
+                    }
+                }
+            ),
+            r"floors: fail \(measurably better is prompt_length \(-0.100 \[-0.200, -0.010\]\)\)",
+        ),
+        (
+            GOOD.model_copy(update={"better_than_floors": {"random": Interval(estimate=0.0, low=-0.1, high=0.1)}}),
+            r"floors: fail \(the gain in APGR over a coin, 0.000 \[-0.100, 0.100\], may be zero\)",
         ),
         (GOOD.model_copy(update={"better_than_floors": {}}), r"floors: could not run"),
         (GOOD.model_copy(update={"groups_in_more_than_one_part": 3}), r"leakage: fail \(3 groups"),
