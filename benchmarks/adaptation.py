@@ -1,0 +1,226 @@
+"""Does adaptation beat the base on real outcomes? `python -m benchmarks.adaptation --data DIR [--seeds 5] [--json]`.
+
+The base is a matrix-factorization router fitted on the `general` rows of mmlu-pro-outcomes for its own pair (Llama 3.1 8B
+and Gemini 1.5 Pro). Each target is another domain, and mostly another pair of models: there the base's pair stands in for
+the target's, so its ordinary weak/strong direction is what "no adaptation" means. The adapted router is that base after
+LoRA on the target's training labels; decay is chosen on these labels alone, and nothing here is set per target.
+
+Rows are split by normalised question text. A text that occurs in any target is left out of the base's rows. Per target the
+texts are dealt into as many folds as there are seeds; seed i holds fold i out and trains on the rest, so every row is
+tested once, by a router that has not seen its text. Scores are compared by their rank within a fold. Intervals are 95 %,
+paired, from a bootstrap over texts; they cover the choice of test rows, not that of training rows.
+"""
+
+import gzip
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from jaxtyping import Float, Int
+from scipy.stats import rankdata
+
+from assurance.bootstrap import Interval, apgr_interval, paired_apgr_difference
+from core.fingerprint import of_text
+from models.adaptation import Recipe, adapt, merge
+from models.embedding_cache import embed
+from models.encoders import EncoderSpec, cache_folder, load_encoder
+from models.factorization_fit import choose_l2, fit
+from models.floors import FLOORS
+from models.matrix_factorization import MatrixFactorization
+from models.selection import grouped_folds
+from pipeline.split import normalised_text
+
+BASE_PAIR = ("Meta-Llama-3_1-8B-Instruct", "gemini-1.5-pro-002")
+
+
+@dataclass(frozen=True)
+class Target:
+    """A domain of one set, a pair of its models, and smaller numbers of labels to try as well."""
+
+    data: str
+    pair: tuple[str, str]
+    domain: str
+    fewer_labels: tuple[int, ...] = ()
+
+
+TARGETS = {
+    "tatqa": Target("tatqa-2022", ("gpt3+direct", "codex+pot"), "finance", fewer_labels=(100,)),
+    "mmlu-pro finance": Target("mmlu-pro-outcomes", BASE_PAIR, "finance"),
+    "mmlu-pro medical": Target("mmlu-pro-outcomes", BASE_PAIR, "medical"),
+    "mmlu-pro legal": Target("mmlu-pro-outcomes", BASE_PAIR, "legal"),
+    "medagents": Target("medagents-medqa", ("gpt-4o-mini", "o3-mini"), "medical"),
+    "mirage": Target("mirage-medqa", ("gpt-3.5-turbo-16k", "gpt-4-32k"), "medical"),
+}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of one domain with both models' quality; `text_key` is the hash of the normalised text."""
+
+    texts: list[str]
+    topics: list[str]
+    text_key: Int[np.ndarray, " n"]
+    quality: Float[np.ndarray, "n 2"]
+
+    def without(self, keys: Int[np.ndarray, " m"]) -> "Rows":
+        """The rows whose text is not among `keys`."""
+        kept = np.flatnonzero(~np.isin(self.text_key, keys))
+        return Rows(
+            [self.texts[i] for i in kept], [self.topics[i] for i in kept], self.text_key[kept], self.quality[kept]
+        )
+
+
+def load_rows(folder: Path, pair: tuple[str, str], domain: str) -> Rows:
+    """The rows of `domain` that both models of `pair` answered."""
+    with gzip.open(folder / "outcomes.jsonl.gz", "rt", encoding="utf-8") as lines:
+        rows = [json.loads(line) for line in lines]
+    rows = [row for row in rows if row["domain"] == domain and all(model in row["results"] for model in pair)]
+    texts = [str(row["question"]) for row in rows]
+    return Rows(
+        texts,
+        [str(row.get("topic") or row["source"]) for row in rows],
+        np.array([int(of_text(normalised_text(text))[:15], 16) for text in texts]),
+        np.array([[float(row["results"][model]["correct"]) for model in pair] for row in rows]),
+    )
+
+
+def measure(
+    base: MatrixFactorization, rows: Rows, embeddings: Float[np.ndarray, "n d"], *, target: Target, n_seeds: int
+) -> dict[str, Any]:
+    """APGR of base, adapted and floors on the target's rows, each tested once, and the paired differences."""
+    gap = rows.quality[:, 1] - rows.quality[:, 0]
+    base = base.with_stand_ins(dict(zip(target.pair, BASE_PAIR, strict=True)))
+    fold = grouped_folds(len(gap), n_folds=n_seeds, seed=0, groups=rows.text_key)
+    fewer = {f"adapted, {n} labels": n for n in target.fewer_labels}
+    scores = {name: np.zeros(len(gap)) for name in ("base", "adapted", *fewer, *FLOORS)}
+    decays = []
+    for seed in range(n_seeds):
+        train, test = np.flatnonzero(fold != seed), np.flatnonzero(fold == seed)
+
+        def put(name: str, values: Float[np.ndarray, " t"], test: Int[np.ndarray, " t"] = test) -> None:
+            scores[name][test] = rankdata(values) / len(values)
+
+        shuffled = np.random.default_rng(seed).permutation(train)
+        put("base", embeddings[test] @ base.collapse(*target.pair).vector)
+        for name, chosen in {"adapted": train, **{name: shuffled[:n] for name, n in fewer.items()}}.items():
+            adapter = adapt(
+                base,
+                embeddings[chosen],
+                gap[chosen],
+                pair=target.pair,
+                groups=rows.text_key[chosen],
+                recipe=Recipe(seed=seed),
+            )
+            put(name, embeddings[test] @ merge(base, adapter).collapse(*target.pair).vector)
+            if name == "adapted":
+                decays.append(adapter.weight_decay)
+        for name, floor in FLOORS.items():
+            scorer = floor([rows.texts[i] for i in train], [rows.topics[i] for i in train], gap[train], seed=seed)
+            put(name, scorer([rows.texts[i] for i in test], [rows.topics[i] for i in test]))
+        _say(f"  seed {seed + 1} of {n_seeds}")
+    return {
+        "pair": list(target.pair),
+        "n_rows": len(gap),
+        "n_train": int(np.mean([np.sum(fold != seed) for seed in range(n_seeds)])),
+        "weight_decays": decays,
+        "apgr": {
+            name: _interval(
+                apgr_interval(column, rows.quality[:, 0], rows.quality[:, 1], rng=_rng(), groups=rows.text_key)
+            )
+            for name, column in scores.items()
+        },
+        "adapted_minus": {
+            name: _interval(paired_apgr_difference(scores["adapted"], column, gap, rng=_rng(), groups=rows.text_key))
+            for name, column in scores.items()
+            if name != "adapted"
+        },
+    }
+
+
+def run(data: Path, *, targets: Sequence[str], n_seeds: int, cache: Path) -> dict[str, Any]:
+    """Every figure by target."""
+    rows = {name: load_rows(data / TARGETS[name].data, TARGETS[name].pair, TARGETS[name].domain) for name in TARGETS}
+    general = load_rows(data / "mmlu-pro-outcomes", BASE_PAIR, "general")
+    general = general.without(np.concatenate([one.text_key for one in rows.values()]))
+    encoder = load_encoder(EncoderSpec())
+
+    def vectors(name: str, texts: Sequence[str]) -> Float[np.ndarray, "n d"]:
+        return embed(
+            texts, encoder, folder=cache, on_batch=lambda done: _say(f"  {name}: {done} of {len(texts)} encoded")
+        )
+
+    embeddings = vectors("general", general.texts)
+    l2 = choose_l2(embeddings, general.quality, BASE_PAIR, groups=general.text_key)
+    base = fit(embeddings, general.quality, BASE_PAIR, l2=l2)
+    figures: dict[str, Any] = {"base": {"n_rows": len(general.texts), "l2": l2}, "n_seeds": n_seeds, "targets": {}}
+    for name in targets:
+        _say(name)
+        figures["targets"][name] = measure(
+            base, rows[name], vectors(name, rows[name].texts), target=TARGETS[name], n_seeds=n_seeds
+        )
+    return figures
+
+
+def table(figures: Mapping[str, Any]) -> str:
+    """The figures for people."""
+    lines = [
+        f"Base: {figures['base']['n_rows']} general rows, l2 {figures['base']['l2']:g}. "
+        f"Each row tested once in {figures['n_seeds']} folds; APGR with 95 % intervals, random is 0.5."
+    ]
+    for name, one in figures["targets"].items():
+        lines.append(
+            f"\n{name}: {one['n_rows']} rows, {one['n_train']} labels a fold, {one['pair'][0]} / {one['pair'][1]}"
+        )
+        for router, interval in one["apgr"].items():
+            less = one["adapted_minus"].get(router)
+            lines.append(
+                f"  {router:22} {_text(interval)}" + (f"   adapted minus it {_text(less, '+')}" if less else "")
+            )
+    return "\n".join(lines)
+
+
+def _interval(interval: Interval) -> dict[str, float]:
+    return {"estimate": interval.estimate, "low": interval.low, "high": interval.high}
+
+
+def _text(interval: Mapping[str, float], sign: str = "") -> str:
+    return f"{interval['estimate']:{sign}.3f} [{interval['low']:{sign}.3f}, {interval['high']:{sign}.3f}]"
+
+
+def _rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+def _say(message: str) -> None:
+    if sys.stderr.isatty():
+        click.echo(message, err=True)
+
+
+@click.command()
+@click.option(
+    "--data",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=lambda: os.environ.get("PRECEPTOR_DATA"),
+    required=True,
+    help="Folder that holds the sets.  [default: $PRECEPTOR_DATA]",
+)
+@click.option("--seeds", "n_seeds", default=5, show_default=True, type=click.IntRange(2, 50), help="Seeds, and folds.")
+@click.option("--target", "targets", multiple=True, type=click.Choice(list(TARGETS)), help="Only this one; may repeat.")
+@click.option("--cache", type=click.Path(path_type=Path), help="Where embeddings are kept.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def main(data: Path, n_seeds: int, targets: tuple[str, ...], cache: Path | None, as_json: bool) -> None:
+    """Measure base, adapted and floors. Example: python -m benchmarks.adaptation --data ../data --json."""
+    figures = run(
+        data, targets=targets or tuple(TARGETS), n_seeds=n_seeds, cache=cache or cache_folder() / "embeddings"
+    )
+    click.echo(json.dumps(figures, indent=1) if as_json else table(figures))
+
+
+if __name__ == "__main__":
+    main()
