@@ -1,14 +1,16 @@
 """Does adaptation beat the base on real outcomes? `python -m benchmarks.adaptation --data DIR [--seeds 5] [--json]`.
 
-The base is a matrix-factorization router fitted on the `general` rows of mmlu-pro-outcomes for its own pair (Llama 3.1 8B
-and Gemini 1.5 Pro). Each target is another domain, and mostly another pair of models: there the base's pair stands in for
-the target's, so its ordinary weak/strong direction is what "no adaptation" means. The adapted router is that base after
-LoRA on the target's training labels; decay is chosen on these labels alone, and nothing here is set per target.
+The base is a matrix-factorization router fitted on the `general` rows of mmlu-pro-outcomes for its own pair (Llama
+3.1 8B and Gemini 1.5 Pro). Each target is another domain, and mostly another pair of models: there the base's pair
+stands in for the target's, so its ordinary weak/strong direction is what "no adaptation" means. The adapted router is
+that base after LoRA on the target's training labels; decay is chosen on these labels, and nothing here is set per
+target.
 
-Rows are split by normalised question text. A text that occurs in any target is left out of the base's rows. Per target the
-texts are dealt into as many folds as there are seeds; seed i holds fold i out and trains on the rest, so every row is
-tested once, by a router that has not seen its text. Scores are compared by their rank within a fold. Intervals are 95 %,
-paired, from a bootstrap over texts; they cover the choice of test rows, not that of training rows.
+Rows are split by normalised question text. A text that occurs in any target is left out of the base's rows. Per
+target the texts are dealt into as many folds as there are seeds; seed i holds fold i out and trains on the rest, so
+every row is tested once, by a router that has not seen its text. Scores are compared by their rank within a fold.
+Intervals are 95 %, paired, from a bootstrap over texts; they cover the choice of test rows, not that of training
+rows.
 """
 
 import gzip
