@@ -179,7 +179,9 @@ def verdict_of(choice: Choice, *, swapped: bool) -> Verdict:
 
 
 def _own_assignment(connection: sa.Connection, assignment_id: str, expert: str) -> sa.Row[Any]:
-    row = connection.execute(sa.select(ASSIGNMENTS).where(ASSIGNMENTS.c.id == assignment_id)).first()
+    # The lock lets equal submits queue (PostgreSQL; SQLite queues all writers), so each sees what the one before saved.
+    query = sa.select(ASSIGNMENTS).where(ASSIGNMENTS.c.id == assignment_id).with_for_update()
+    row = connection.execute(query).first()
     if row is None or row.expert != expert:
         raise AccessDenied("This pair was not offered to you. Open the queue to judge your own.")
     return row
