@@ -7,7 +7,7 @@ adapter_model.safetensors). Torch is needed to train; loading and merging need n
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,23 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Shaped
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors import numpy as safetensors
 
 from core.errors import BundleError, NotEnoughLabels
 from models.lora_training import PREFIX, Recipe, exported, trained_network
 from models.matrix_factorization import MatrixFactorization
 from models.shrinkage import choose_strength
 
-__all__ = ["LoraAdapter", "Recipe", "adapt", "load_adapter", "merge", "save_adapter"]
+__all__ = [
+    "LoraAdapter",
+    "Recipe",
+    "adapt",
+    "adapter_files",
+    "adapter_from_files",
+    "load_adapter",
+    "merge",
+    "save_adapter",
+]
 
 FEWEST_LABELS = 20
 """Below this, cross-validation has folds of a handful of rows."""
@@ -118,33 +127,50 @@ def merge(base: MatrixFactorization, adapter: LoraAdapter) -> MatrixFactorizatio
     )
 
 
-def save_adapter(adapter: LoraAdapter, folder: Path) -> None:
-    """Write adapter_model.safetensors and adapter_config.json as PEFT does, and training.json beside them.
+def adapter_files(adapter: LoraAdapter) -> dict[str, bytes]:
+    """adapter_model.safetensors and adapter_config.json as PEFT names them, and training.json beside them.
 
     No file names a path of this machine; the base is remembered by its hash.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    save_file(adapter.tensors, folder / "adapter_model.safetensors")
-    _write(folder / "adapter_config.json", adapter.config)
     facts = {name: value for name, value in vars(adapter).items() if name not in {"tensors", "config"}}
-    _write(folder / "training.json", facts)
+    return {
+        "adapter_model.safetensors": safetensors.save(adapter.tensors),
+        "adapter_config.json": _json(adapter.config),
+        "training.json": _json(facts),
+    }
 
 
-def load_adapter(folder: Path) -> LoraAdapter:
-    """The adapter that `save_adapter` wrote. Needs no torch.
+def adapter_from_files(files: Mapping[str, bytes]) -> LoraAdapter:
+    """The adapter of `adapter_files`. Needs no torch.
 
     Raises:
         BundleError: a file is missing or malformed.
     """
     try:
-        facts = json.loads((folder / "training.json").read_text(encoding="utf-8"))
-        config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
-        tensors = load_file(folder / "adapter_model.safetensors")
+        facts = json.loads(files["training.json"])
+        config = json.loads(files["adapter_config.json"])
+        tensors = safetensors.load(files["adapter_model.safetensors"])
         losses = tuple((float(decay), float(loss)) for decay, loss in facts.pop("held_out_losses"))
         return LoraAdapter(tensors, config, **facts, held_out_losses=losses)
-    except (OSError, SafetensorError, ValueError, TypeError, KeyError) as error:
-        raise BundleError(f"The adapter in {folder} cannot be read ({error}). Register the bundle anew.") from error
+    except (SafetensorError, ValueError, TypeError, KeyError) as error:
+        raise BundleError(f"The adapter's files cannot be read ({error!r}). Register the bundle anew.") from error
 
 
-def _write(path: Path, values: object) -> None:
-    path.write_text(json.dumps(values, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+def save_adapter(adapter: LoraAdapter, folder: Path) -> None:
+    """Write `adapter_files` into a folder, so that PEFT can read it too."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in adapter_files(adapter).items():
+        (folder / name).write_bytes(content)
+
+
+def load_adapter(folder: Path) -> LoraAdapter:
+    """The adapter that `save_adapter` wrote.
+
+    Raises:
+        BundleError: a file is missing or malformed.
+    """
+    return adapter_from_files({path.name: path.read_bytes() for path in folder.glob("*") if path.is_file()})
+
+
+def _json(values: object) -> bytes:
+    return (json.dumps(values, indent=1, sort_keys=True) + "\n").encode()
