@@ -19,11 +19,13 @@ class BundleFacts(Record):
     """What bundle.json says. A threshold of None sends its stratum to the strong model, always."""
 
     name: str = Field(min_length=1)
-    family: Literal["mf"] = "mf"
+    family: str = "mf"
+    """Kind of router: a name of `models.families`."""
     weak: str = Field(min_length=1)
     strong: str = Field(min_length=1)
-    encoder: EncoderSpec
-    encoder_sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    encoder: EncoderSpec | None
+    """What turns texts into vectors; None for a router that reads the text itself."""
+    encoder_sha256: str | None = Field(pattern="^[0-9a-f]{64}$")
     calibrator: Calibrator = Calibrator()
     thresholds: Mapping[str, float | None]
     status: Literal["not_certified", "certified"] = "not_certified"

@@ -24,6 +24,7 @@ from models.bundle import load_bundle, save_bundle
 from models.bundle_facts import BundleFacts, Papers
 from models.encoders import EncoderSpec
 from models.matrix_factorization import MatrixFactorization
+from models.mf_router import MfRouter
 from models.minilm import WEIGHTS_SHA256
 
 D, K = 6, 3
@@ -64,6 +65,10 @@ def router_of(seed=0, d=D):
         center=rng.normal(size=d),
         scale=1.7,
     )
+
+
+def mf(base=None, adapter=None, weak="cheap", strong="dear"):
+    return MfRouter(router_of() if base is None else base, weak, strong, adapter)
 
 
 def adapter_of(base):
@@ -107,7 +112,7 @@ def folder(tmp_path):
         evidence={"apgr": 0.6},
         verifier={"checks": ["icd10cm"]},
     )
-    save_bundle(tmp_path / "bundle", facts_of(), router=base, adapter=adapter_of(base), papers=papers)
+    save_bundle(tmp_path / "bundle", facts_of(), router=mf(base, adapter_of(base)), papers=papers)
     return tmp_path / "bundle"
 
 
@@ -129,7 +134,7 @@ def remanifest(folder, **changes):
 def test_a_loaded_bundle_gives_the_saved_routers_probabilities_to_the_bit(tmp_path_factory, seed, adapted):
     folder = tmp_path_factory.mktemp("round") / "bundle"
     base = router_of(seed)
-    save_bundle(folder, facts_of(), router=base, adapter=adapter_of(base) if adapted else None)
+    save_bundle(folder, facts_of(), router=mf(base, adapter_of(base) if adapted else None))
     shutil.copytree(folder, folder.with_name("copy"))
 
     first = load_bundle(folder, encoder=HashEncoder())
@@ -140,20 +145,19 @@ def test_a_loaded_bundle_gives_the_saved_routers_probabilities_to_the_bit(tmp_pa
     if not adapted:
         expected = base.score_embeddings(HashEncoder().encode(TEXTS), weak="cheap", strong="dear")
         assert first.scores(TEXTS) == pytest.approx(expected, abs=1e-6)
-        assert all(np.array_equal(first.router.to_arrays()[name], array) for name, array in base.to_arrays().items())
+        assert all(
+            np.array_equal(first.router.base.to_arrays()[name], array) for name, array in base.to_arrays().items()
+        )
 
 
 def test_probability_is_the_calibrated_score(folder):
     bundle = load_bundle(folder, encoder=HashEncoder())
 
     assert np.array_equal(bundle.probabilities(TEXTS), facts_of().calibrator.apply(bundle.scores(TEXTS)))
-    assert bundle.probability_of_embedding(HashEncoder().encode(TEXTS)[3]) == pytest.approx(
-        bundle.probabilities(TEXTS)[3], abs=1e-6
-    )
 
 
 def test_the_adapter_changes_what_is_decided(folder, tmp_path):
-    save_bundle(tmp_path / "base", facts_of(), router=router_of())
+    save_bundle(tmp_path / "base", facts_of(), router=mf())
 
     adapted = load_bundle(folder, encoder=HashEncoder()).scores(TEXTS)
 
@@ -182,37 +186,50 @@ def test_a_bundle_holds_safetensors_json_and_a_card(folder):
         "card.md",
         "certificate.json",
         "evidence.json",
-        "router.safetensors",
         "settings.json",
         "verifier.json",
     }
-    assert {"adapter/adapter_config.json", "adapter/adapter_model.safetensors"} < names
+    assert {name for name in names if name.startswith("router/")} == {
+        "router/weights.safetensors",
+        "router/models.json",
+        "router/adapter/adapter_config.json",
+        "router/adapter/adapter_model.safetensors",
+        "router/adapter/training.json",
+    }
     assert {Path(name).suffix for name in names} == {".json", ".md", ".safetensors"}
 
 
 any_float = st.floats(width=32, allow_nan=True, allow_infinity=True)
 
 
+class Vectors(HashEncoder):
+    """The rows of an array, whatever the texts say."""
+
+    def __init__(self, rows):
+        self.rows = rows
+
+    def encode(self, texts):
+        return self.rows
+
+
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(embeddings=arrays(np.float32, st.tuples(st.integers(0, 4), st.just(D)), elements=any_float))
 def test_what_cannot_be_scored_goes_to_the_strong_model(folder, embeddings):
-    bundle = load_bundle(folder)
+    bundle = load_bundle(folder, encoder=Vectors(embeddings))
+    texts = [""] * len(embeddings)
     finite = np.isfinite(embeddings).all(axis=1)
 
-    probabilities = bundle.probabilities_of_embeddings(embeddings)
+    probabilities = bundle.probabilities(texts)
 
     assert np.all((probabilities >= 0) & (probabilities <= 1))
     assert np.all(probabilities[~finite] == 1.0)
-    assert np.all(np.isnan(bundle.scores_of_embeddings(embeddings)[~finite]))
-    one_by_one = [bundle.probability_of_embedding(row) for row in embeddings]
-    assert all(one == 1.0 for one, known in zip(one_by_one, finite, strict=True) if not known)
+    assert np.all(np.isnan(bundle.scores(texts)[~finite]))
 
 
 def test_a_sum_beyond_float_goes_to_the_strong_model(folder):
-    bundle = load_bundle(folder)
-    huge = -np.sign(bundle.scorer.vector) * np.float32(3e38)
+    toward_weak = -np.sign(load_bundle(folder).router.pair.vector) * np.float32(3e38)
 
-    assert bundle.probability_of_embedding(huge) == 1.0
+    assert load_bundle(folder, encoder=Vectors(toward_weak[None])).probabilities([""]).tolist() == [1.0]
 
 
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -250,7 +267,9 @@ def test_a_folder_without_a_manifest_is_no_bundle(folder):
         load_bundle(folder)
 
 
-@pytest.mark.parametrize("name", ["bundle.json", "router.safetensors", "adapter/adapter_config.json", "card.md"])
+@pytest.mark.parametrize(
+    "name", ["bundle.json", "router/weights.safetensors", "router/adapter/adapter_config.json", "card.md"]
+)
 def test_a_missing_file_is_named(folder, name):
     (folder / name).unlink()
 
@@ -265,7 +284,7 @@ def test_an_extra_file_is_named(folder):
         load_bundle(folder)
 
 
-@pytest.mark.parametrize("name", ["router.pkl", "router.pt", "pytorch_model.bin", "adapter/hook.py", "weights.npy"])
+@pytest.mark.parametrize("name", ["router.pkl", "router.pt", "pytorch_model.bin", "router/hook.py", "weights.npy"])
 def test_what_may_hold_code_is_refused_even_when_the_manifest_lists_it(folder, name):
     (folder / name).write_bytes(b"code")
     remanifest(folder, files=json.loads((folder / "MANIFEST.json").read_text())["files"] | {name: {}})
@@ -298,7 +317,7 @@ def test_a_newer_format_names_the_release_that_reads_it(folder):
 
 def test_a_bundle_for_a_pair_its_router_does_not_know_is_refused_when_saved_and_when_loaded(folder, tmp_path):
     with pytest.raises(BundleError, match="does not know a model named 'unheard-of'"):
-        save_bundle(tmp_path / "new", facts_of(strong="unheard-of"), router=router_of())
+        save_bundle(tmp_path / "new", facts_of(strong="unheard-of"), router=mf())
     about = json.loads((folder / "bundle.json").read_text())
     (folder / "bundle.json").write_text(json.dumps({**about, "strong": "unheard-of"}))
     remanifest(folder)
@@ -337,7 +356,7 @@ def test_the_encoder_is_checked_when_it_is_loaded_late(folder):
 
 def test_an_adapter_of_another_base_is_refused(tmp_path):
     with pytest.raises(BundleError, match="belongs to base"):
-        save_bundle(tmp_path / "b", facts_of(), router=router_of(0), adapter=adapter_of(router_of(1)))
+        save_bundle(tmp_path / "b", facts_of(), router=mf(router_of(0), adapter_of(router_of(1))))
 
     assert list(tmp_path.iterdir()) == []
 
@@ -346,7 +365,7 @@ def test_a_bundle_is_never_overwritten(folder):
     before = (folder / "MANIFEST.json").read_bytes()
 
     with pytest.raises(BundleError, match="never overwritten"):
-        save_bundle(folder, facts_of(), router=router_of(5))
+        save_bundle(folder, facts_of(), router=mf(router_of(5)))
 
     assert (folder / "MANIFEST.json").read_bytes() == before
 
@@ -358,13 +377,23 @@ def test_a_save_that_dies_leaves_no_bundle(tmp_path, monkeypatch):
     monkeypatch.setattr("os.fsync", full_disk)
 
     with pytest.raises(OSError, match="No space"):
-        save_bundle(tmp_path / "bundle", facts_of(), router=router_of())
+        save_bundle(tmp_path / "bundle", facts_of(), router=mf())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_router_that_reads_vectors_needs_an_encoder(tmp_path):
+    with pytest.raises(BundleError, match="reads vectors and the bundle names no encoder"):
+        save_bundle(tmp_path / "b", facts_of(encoder=None, encoder_sha256=None), router=mf())
+
+
+def test_an_unknown_family_names_the_known_ones(tmp_path):
+    with pytest.raises(BundleError, match="no family of routers named 'oracle' in this release; it knows .*mf"):
+        save_bundle(tmp_path / "b", facts_of(family="oracle"), router=mf())
 
 
 def test_certified_without_a_certificate_is_refused(tmp_path):
     with pytest.raises(BundleError, match="holds no certificate"):
-        save_bundle(tmp_path / "b", facts_of(status="certified"), router=router_of())
+        save_bundle(tmp_path / "b", facts_of(status="certified"), router=mf())
 
 
 @pytest.mark.parametrize(
@@ -383,9 +412,8 @@ def test_facts_that_cannot_decide_are_refused(changes):
 
 
 def test_scoring_a_loaded_bundle_imports_no_torch(tmp_path):
-    router = router_of(d=384)
     base = tmp_path / "bundle"
-    save_bundle(base, facts_of(encoder_sha256=WEIGHTS_SHA256), router=router)
+    save_bundle(base, facts_of(encoder_sha256=WEIGHTS_SHA256), router=mf(router_of(d=384)))
     code = (
         "import sys; from pathlib import Path; from models.bundle import load_bundle;"
         f"p = load_bundle(Path({str(base)!r})).probabilities(['code this']);"

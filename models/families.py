@@ -1,0 +1,116 @@
+"""The families of routers as files: what of a router goes into a bundle, and how it is read again. Never runs code.
+
+| family | files |
+|---|---|
+| mf | weights.safetensors, models.json, and adapter/ with the LoRA update in PEFT's files |
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors import numpy as safetensors
+
+from core.errors import BundleError
+from models.adaptation import adapter_files, adapter_from_files
+from models.matrix_factorization import MatrixFactorization
+from models.mf_router import MfRouter
+from models.router import Router
+
+Files = Mapping[str, bytes]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a family needs to know beside its files: the pair that the bundle decides between, and threads."""
+
+    weak: str
+    strong: str
+    n_threads: int = 1
+
+
+def files_of(router: Router) -> dict[str, bytes]:
+    """A router as files, each of safetensors or JSON.
+
+    Raises:
+        BundleError: the router is of no family that a bundle can hold.
+    """
+    return dict(_family(router.family).write(router))
+
+
+def router_from(family: str, files: Files, reading: Reading) -> Router:
+    """The router that `files_of` took apart.
+
+    Raises:
+        BundleError: the family is unknown, or the files are not those of a router of that family and pair.
+    """
+    try:
+        return _family(family).read(files, reading)
+    except (KeyError, TypeError, ValueError, AttributeError, SafetensorError) as error:
+        raise BundleError(
+            f"The router's files do not read as family '{family}' ({error!r}). "
+            "They were written by other means than `preceptor run`; run that again."
+        ) from error
+
+
+def within(files: Files, folder: str) -> dict[str, bytes]:
+    """The files below a folder, named from there.
+
+    >>> within({"a/x.json": b"1", "b.json": b"2"}, "a")
+    {'x.json': b'1'}
+    """
+    start = f"{folder}/"
+    return {name.removeprefix(start): content for name, content in files.items() if name.startswith(start)}
+
+
+def below(files: Files, folder: str) -> dict[str, bytes]:
+    """The files, named as below a folder.
+
+    >>> below({"x.json": b"1"}, "a")
+    {'a/x.json': b'1'}
+    """
+    return {f"{folder}/{name}": content for name, content in files.items()}
+
+
+def as_json(value: object) -> bytes:
+    """A JSON value as the bytes of a file: sorted, readable, no NaN."""
+    return (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+@dataclass(frozen=True)
+class _Family:
+    write: Callable[[Any], Files]
+    read: Callable[[Files, Reading], Router]
+
+
+def _write_mf(router: MfRouter) -> Files:
+    arrays = {name: np.ascontiguousarray(array, dtype=np.float64) for name, array in router.base.to_arrays().items()}
+    files = {"weights.safetensors": safetensors.save(arrays), "models.json": as_json(list(router.base.model_names))}
+    if router.adapter is not None:
+        files |= below(adapter_files(router.adapter), "adapter")
+    return files
+
+
+def _read_mf(files: Files, reading: Reading) -> MfRouter:
+    base = MatrixFactorization.from_arrays(
+        tuple(json.loads(files["models.json"])), safetensors.load(files["weights.safetensors"])
+    )
+    update = within(files, "adapter")
+    router = MfRouter(base, reading.weak, reading.strong, adapter_from_files(update) if update else None)
+    router.pair  # noqa: B018 - a pair or an adapter that does not fit is refused here, not at the first query
+    return router
+
+
+_FAMILIES = {"mf": _Family(_write_mf, _read_mf)}
+
+
+def _family(name: str) -> _Family:
+    if name not in _FAMILIES:
+        raise BundleError(
+            f"There is no family of routers named '{name}' in this release; it knows {', '.join(sorted(_FAMILIES))}. "
+            "Install the release that made the bundle."
+        )
+    return _FAMILIES[name]
