@@ -38,9 +38,14 @@ class Stage:
 
 @dataclass(frozen=True)
 class Work:
-    """What a running stage sees: where to write, what came before, and how to tell of its progress."""
+    """What a running stage sees: where to write, what came before, and how to tell of its progress.
+
+    `scratch` outlives a kill: a long stage keeps there what it needs to go on. It bears the stage's key, so other
+    inputs find it empty, and it is thrown away when the stage ends.
+    """
 
     out: Path
+    scratch: Path
     inputs: Mapping[str, Path]
     progress: Callable[[str, int, int], None]
     key: str
@@ -104,10 +109,13 @@ def run_stages(planned: Sequence[Planned], folder: Path, watcher: Watcher) -> li
         partial = folder / f"{stage.name}.partial"
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
+        scratch = folder / f"{stage.name}.scratch" / item.key[:16]
+        scratch.mkdir(parents=True, exist_ok=True)
         inputs = {name: folder / name for name in stage.reads}
-        stage.action(Work(partial, inputs, watcher.on_progress, item.key))
+        stage.action(Work(partial, scratch, inputs, watcher.on_progress, item.key))
         seconds = time.monotonic() - started
         _finish(partial, folder / stage.name, {"stage": stage.name, "key": item.key, "seconds": round(seconds, 3)})
+        shutil.rmtree(scratch.parent)
         watcher.on_end(stage.name, seconds)
         ran.append(stage.name)
     return ran

@@ -11,10 +11,10 @@ from core.calibrator import Calibrator
 from core.ledger import Ledger
 from core.settings import RunSettings
 from core.store import open_store
-from models import adaptation
 from models.bundle import BundleFacts, Papers, save_bundle
 from models.encoders import EncoderSpec
 from models.registry import move_alias, register_bundle
+from models.router import Router
 from models.versions import aliases_of
 from pipeline.assessing import headline_metrics
 from pipeline.engine import Work
@@ -22,7 +22,7 @@ from pipeline.evaluation import Evaluation
 from pipeline.gates import EVIDENCE
 from pipeline.results import read_json, write_json
 from pipeline.tracking import TrackedRun
-from pipeline.training import trained_base
+from pipeline.training import trained_router
 
 CHALLENGER = "challenger"
 
@@ -42,19 +42,17 @@ def register(settings: RunSettings, tracked: TrackedRun | None, work: Work) -> N
     for path in sorted(report_folder.glob("report.*")) + sorted(report_folder.glob("*.svg")):
         tracked.log_file(path, "report")
 
-    base = trained_base(work)
-    adapter = adaptation.load_adapter(work.inputs["train"] / "adapter")
+    routers = {role: trained_router(settings, work, role) for role in ("base", "adapted")}
     base_sha256 = save_bundle(
         work.out / "base",
-        _facts(settings, work, "base", data_sha256),
-        router=base,
+        _facts(settings, work, routers["base"], role="base", data_sha256=data_sha256),
+        router=routers["base"],
         papers=Papers(settings=settings.model_dump(mode="json"), card=_card(settings, "base", evaluation)),
     )
     save_bundle(
         work.out / "adapted",
-        _facts(settings, work, "adapted", data_sha256, base_sha256=base_sha256),
-        router=base,
-        adapter=adapter,
+        _facts(settings, work, routers["adapted"], role="adapted", data_sha256=data_sha256, base_sha256=base_sha256),
+        router=routers["adapted"],
         papers=Papers(
             settings=settings.model_dump(mode="json"),
             card=_card(settings, "adapted", evaluation),
@@ -99,16 +97,18 @@ def promote(settings: RunSettings, work: Work) -> None:
 
 
 def _facts(
-    settings: RunSettings, work: Work, role: str, data_sha256: str, *, base_sha256: str | None = None
+    settings: RunSettings, work: Work, router: Router, *, role: str, data_sha256: str, base_sha256: str | None = None
 ) -> BundleFacts:
     calibration = read_json(work.inputs["calibrate"] / "calibration.json")[role]
     encoder = read_json(work.inputs["embed"] / "encoder.json")
+    reads_vectors = router.dimension is not None
     return BundleFacts(
         name=settings.name,
+        family=router.family,
         weak=settings.pair.weak.name,
         strong=settings.pair.strong.name,
-        encoder=EncoderSpec.model_validate(encoder["spec"]),
-        encoder_sha256=encoder["sha256"],
+        encoder=EncoderSpec.model_validate(encoder["spec"]) if reads_vectors else None,
+        encoder_sha256=encoder["sha256"] if reads_vectors else None,
         calibrator=Calibrator.model_validate(calibration["calibrator"]),
         thresholds={"default": calibration["threshold"]},
         settings_fingerprint=fingerprint.of_json(settings.model_dump(mode="json")),

@@ -54,10 +54,11 @@ def stages_of(settings: RunSettings, tracked: TrackedRun | None = None) -> list[
         Stage("embed", "encode the queries", partial(embed, s), lambda: of("encoder"), ("prepare",)),
         Stage(
             "train",
-            "fit the base router, adapt it with LoRA",
+            "fit the base router, adapt it to the target",
             partial(train, s),
-            lambda: of("router", "adaptation", "threads"),
+            lambda: of("router", "adaptation", "network", "training", "threads"),
             ("prepare", "split", "embed"),
+            revision=2,
         ),
         Stage(
             "calibrate",
