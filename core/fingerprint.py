@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -48,6 +49,16 @@ def of_texts(texts: Iterable[str]) -> str:
         digest.update(len(encoded).to_bytes(8, "big"))
         digest.update(encoded)
     return digest.hexdigest()
+
+
+def normalised_text(text: str) -> str:
+    r"""Letters and digits only, lower case, single spaces: what two copies of one question share.
+
+    >>> normalised_text("  What's the CODE?\n(ICD-10) ")
+    'what s the code icd 10'
+    """
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return " ".join("".join(char if char.isalnum() else " " for char in folded).split())
 
 
 def of_array(array: Shaped[np.ndarray, "..."]) -> str:

@@ -7,6 +7,7 @@
 | RouteLLM CSV | `prompt` and `strong_correct`, `weak_correct` | true 1, false 0; models are named strong and weak |
 | RouteLLM's own CSV | `prompt` and one true/false column per model | true 1, false 0 |
 
+Each may also say `weight` (> 0, default 1) and `inclusion_probability` (in (0, 1]; absent: not known).
 The query is `query`, `question`, `prompt` or the user turns of `conversation_a`: a text, or a list of {role, content}.
 Bad rows are listed with file and line, and then nothing is read.
 """
@@ -29,6 +30,9 @@ WINNERS: Mapping[str, tuple[float, float]] = {
     "tie (bothbad)": (0.0, 0.0),
 }
 """Quality of (model_a, model_b) by LMArena's four verdicts."""
+
+SAMPLING = ("weight", "inclusion_probability")
+"""Fields that every form may carry: how much the row counts, and the chance that it had of being chosen."""
 
 TRUE_FALSE = {"true": 1.0, "1": 1.0, "1.0": 1.0, "false": 0.0, "0": 0.0, "0.0": 0.0}
 
@@ -79,6 +83,7 @@ def outcome_of(row: Row) -> Outcome | None:
                 query=query_of(row),
                 results=reader(values),
                 source=_source(values),
+                **{name: values[name] for name in SAMPLING if values.get(name) not in (None, "")},
             )
     raise ValueError(
         f"no known form (it has {', '.join(sorted(values)) or 'no fields'}); "
@@ -171,6 +176,7 @@ def _model_columns(values: Mapping[str, Any]) -> list[str]:
         "topic",
         "subject",
         "contaminated",
+        *SAMPLING,
     }
     return [name for name, value in values.items() if name not in known and str(value).lower() in TRUE_FALSE]
 

@@ -20,6 +20,12 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 """A number in [0, 1]: a probability, a quality, a share of calls."""
 
+Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+"""How much a row counts beside others: 2 is as good as the same row twice."""
+
+InclusionProbability = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+"""The chance that a sampler had of choosing a row, in (0, 1]."""
+
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 """A non-empty identifier."""
 
@@ -53,6 +59,15 @@ class Verdict(StrEnum):
     BOTH_ACCEPTABLE = "both_acceptable"
     NEITHER_ACCEPTABLE = "neither_acceptable"
     CANNOT_JUDGE = "cannot_judge"
+
+
+QUALITIES: Mapping[Verdict, tuple[float, float]] = {
+    Verdict.FIRST_BETTER: (1.0, 0.0),
+    Verdict.SECOND_BETTER: (0.0, 1.0),
+    Verdict.BOTH_ACCEPTABLE: (1.0, 1.0),
+    Verdict.NEITHER_ACCEPTABLE: (0.0, 0.0),
+}
+"""Quality of (first, second) where a verdict speaks alone; *cannot judge* says nothing."""
 
 
 class Message(Record):
@@ -138,6 +153,26 @@ class Judgement(Record):
             raise ValueError("verdict 'cannot_judge' needs a reason")
         return self
 
+    @property
+    def qualities(self) -> tuple[float, float] | None:
+        """Quality of the first and of the second answer; None where it could not be judged.
+
+        | judgement | quality of an answer |
+        |---|---|
+        | marked acceptable / not acceptable | 1 / 0, whatever the verdict |
+        | no mark, and it is the better one or both are acceptable | 1 |
+        | no mark, and it is the worse one or neither is acceptable | 0 |
+        | cannot judge | none: the judgement is left out |
+        """
+        if self.verdict is Verdict.CANNOT_JUDGE:
+            return None
+        first, second = QUALITIES[self.verdict]
+        if self.first_acceptable is not None:
+            first = float(self.first_acceptable)
+        if self.second_acceptable is not None:
+            second = float(self.second_acceptable)
+        return first, second
+
 
 class Graded(Record):
     """How good one model's answer was, and what it cost."""
@@ -148,11 +183,17 @@ class Graded(Record):
 
 
 class Outcome(Record):
-    """Per query, the quality in [0, 1] of each model's answer, with its source."""
+    """Per query, the quality in [0, 1] of each model's answer, with its source.
+
+    `weight` says how much the row counts beside others. `inclusion_probability` is the chance that a sampler had of
+    choosing the query; None: not known, or everything was taken. How they become weights: `models.targets`.
+    """
 
     query: Query
     results: Mapping[str, Graded] = Field(min_length=1)
     source: Source = Source.REFERENCE
+    weight: Weight = 1.0
+    inclusion_probability: InclusionProbability | None = None
 
 
 class Decision(Record):

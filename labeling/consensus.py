@@ -1,11 +1,6 @@
 """What several judgements of a pair say together: a quality per answer, and a verdict where most agree.
 
-| judgement | quality of an answer |
-|---|---|
-| marked acceptable / not acceptable | 1 / 0, whatever the verdict |
-| no mark, and it is the better one or both are acceptable | 1 |
-| no mark, and it is the worse one or neither is acceptable | 0 |
-| cannot judge | none: the judgement is left out |
+The quality of an answer by one judgement is `Judgement.qualities`; experts are averaged.
 """
 
 from collections import Counter
@@ -13,13 +8,6 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from core.records import Judgement, Record, Verdict
-
-_BY_VERDICT = {
-    Verdict.FIRST_BETTER: (1.0, 0.0),
-    Verdict.SECOND_BETTER: (0.0, 1.0),
-    Verdict.BOTH_ACCEPTABLE: (1.0, 1.0),
-    Verdict.NEITHER_ACCEPTABLE: (0.0, 0.0),
-}
 
 
 class Consensus(Record):
@@ -37,14 +25,7 @@ class Consensus(Record):
 
 def qualities(judgement: Judgement) -> tuple[float, float] | None:
     """Quality of the first and the second answer by one judgement; None when it could not be judged."""
-    if judgement.verdict is Verdict.CANNOT_JUDGE:
-        return None
-    first, second = _BY_VERDICT[judgement.verdict]
-    if judgement.first_acceptable is not None:
-        first = float(judgement.first_acceptable)
-    if judgement.second_acceptable is not None:
-        second = float(judgement.second_acceptable)
-    return first, second
+    return judgement.qualities
 
 
 def consensus_of(judgements: Sequence[Judgement]) -> Consensus | None:

@@ -19,20 +19,34 @@ from pydantic import ValidationError
 
 from core.errors import DataError
 from core.fingerprint import of_file, of_folder
-from core.records import Answer, Judgement, Pair, Record, Source, Verdict
+from core.records import Answer, InclusionProbability, Judgement, Pair, Record, Source, Verdict, Weight
 from labeling.consensus import qualities
 from labeling.progress import agreement_of
 
-FORMAT = 1
+FORMAT = 2
+"""Rises when the files' bytes change; versions frozen in an older format are written again in that one.
+
+1: as 2, but outcomes without `n_experts`.
+"""
+
 MANIFEST = "MANIFEST.json"
 
 
 class JudgedPair(Record):
-    """A pair and which of its models is which."""
+    """A pair, which of its models is which, and how its query was chosen."""
 
     pair: Pair
     weak: str | None = None
     strong: str | None = None
+    weight: Weight = 1.0
+    inclusion_probability: InclusionProbability | None = None
+
+    @property
+    def sampling(self) -> dict[str, float]:
+        """Weight and inclusion probability, each where it was given."""
+        given = {} if self.weight == 1 else {"weight": self.weight}
+        known = self.inclusion_probability
+        return given if known is None else {**given, "inclusion_probability": known}
 
 
 class Dataset(Record):
@@ -62,20 +76,23 @@ class Dataset(Record):
         return grouped
 
 
-def files_of(dataset: Dataset) -> dict[str, str]:
+def files_of(dataset: Dataset, *, form: int = FORMAT) -> dict[str, str]:
     """Every file of the version, by name: the same version gives the same bytes."""
+    names = ("pair", "weak", "strong")
     return {
         "judgements.jsonl": _lines(judgement.model_dump(mode="json") for judgement in dataset.judgements),
-        "pairs.jsonl": _lines(pair.model_dump(mode="json") for pair in dataset.pairs),
-        "outcomes.jsonl": _lines(outcome_rows(dataset)),
+        "pairs.jsonl": _lines(
+            judged.model_dump(mode="json", include=set(names)) | judged.sampling for judged in dataset.pairs
+        ),
+        "outcomes.jsonl": _lines(outcome_rows(dataset, form=form)),
         "datasheet.md": datasheet(dataset),
     }
 
 
-def manifest_of(dataset: Dataset, hashes: Mapping[str, str]) -> str:
+def manifest_of(dataset: Dataset, hashes: Mapping[str, str], *, form: int = FORMAT) -> str:
     """The manifest's text."""
     manifest = {
-        "format": FORMAT,
+        "format": form,
         **dataset.model_dump(mode="json", exclude={"pairs", "judgements"}),
         "counts": counts(dataset),
         "files": dict(sorted(hashes.items())),
@@ -112,18 +129,26 @@ def read_dataset(folder: Path, *, manifest_sha256: str) -> Dataset:
         raise DataError([f"{folder}: {error.errors()[0]['msg']}"], "Read it with the release that froze it.") from error
 
 
-def outcome_rows(dataset: Dataset) -> list[dict[str, object]]:
-    """One outcome per query: each model's mean quality over experts; queries nobody could judge are left out."""
+def outcome_rows(dataset: Dataset, *, form: int = FORMAT) -> list[dict[str, object]]:
+    """One outcome per query: each model's mean quality over experts; queries nobody could judge are left out.
+
+    `n_experts` is the number of experts who could judge the query; weight and inclusion probability stand where known.
+    """
     grades: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     answers: dict[str, dict[str, Answer]] = defaultdict(dict)
     queries = {}
+    experts: dict[str, set[str]] = defaultdict(set)
+    sampling: dict[str, dict[str, float]] = {}
     by_pair = dataset.judgements_by_pair()
     for judged in dataset.pairs:
         pair = judged.pair
-        for grade in map(qualities, by_pair.get(pair.id, [])):
+        for judgement in by_pair.get(pair.id, []):
+            grade = qualities(judgement)
             if grade is None:
                 continue
             queries[pair.query.id] = pair.query
+            experts[pair.query.id].add(judgement.expert)
+            sampling[pair.query.id] = judged.sampling
             for answer, quality in zip((pair.first, pair.second), grade, strict=True):
                 grades[pair.query.id][answer.model].append(quality)
                 answers[pair.query.id][answer.model] = answer
@@ -135,7 +160,9 @@ def outcome_rows(dataset: Dataset) -> list[dict[str, object]]:
             results[model] = {"quality": fmean(grades[item_id][model]), "text": answer.text, **optional}
         fields = query.model_dump(mode="json", exclude={"messages"}, exclude_none=True)
         messages = [message.model_dump() for message in query.messages]
-        rows.append({**fields, "query": messages, "source": str(Source.EXPERT), "results": results})
+        known = {"n_experts": len(experts[item_id])} if form > 1 else {}
+        row = {**fields, "query": messages, "source": str(Source.EXPERT), "results": results}
+        rows.append({**row, **known, **sampling[item_id]})
     return rows
 
 

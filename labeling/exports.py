@@ -8,7 +8,8 @@
 | neither acceptable | 0 and 0 | left out | tie (bothbad) | left out: RouteLLM counts a tie as a weak win |
 | cannot judge, or no majority | left out (majority not needed) | left out | left out (each vote is a row) | left out |
 
-`lmarena` has a row per judgement, the others a row per pair or query.
+`lmarena` has a row per judgement, the others a row per pair or query. Those say `n_experts`, the number of experts who
+could judge, and `inclusion_probability` where the import knew it. What a router learns from them: `models.targets`.
 """
 
 import json
@@ -71,7 +72,7 @@ def as_outcomes(dataset: Dataset) -> Export:
 
 
 def as_trl(dataset: Dataset) -> Export:
-    """TRL's conversational preference form; `weight` is the share of experts behind the verdict."""
+    """TRL's conversational preference form; `weight` is the share of experts behind the verdict times the row's own."""
     rows: list[ExportRow] = []
     for judged, joint in _with_consensus(dataset):
         if joint is None or joint.verdict not in (Verdict.FIRST_BETTER, Verdict.SECOND_BETTER):
@@ -84,9 +85,10 @@ def as_trl(dataset: Dataset) -> Export:
                 "prompt": _turns(pair),
                 "chosen": [{"role": "assistant", "content": chosen.text}],
                 "rejected": [{"role": "assistant", "content": rejected.text}],
-                "weight": joint.share,
+                "weight": joint.share * judged.weight,
                 "pair_id": pair.id,
                 "dataset": dataset.reference,
+                **_provenance(judged, joint),
             }
         )
     return Export(rows, len(dataset.pairs) - len(rows))
@@ -146,8 +148,9 @@ def as_routellm(dataset: Dataset) -> Export:
                 "route": "weak" if weak_quality > 0.5 else "strong" if strong_quality > 0.5 else "human",
                 "weak": judged.weak,
                 "strong": judged.strong,
-                "weight": joint.share,
+                "weight": joint.share * judged.weight,
                 "dataset": dataset.reference,
+                **_provenance(judged, joint),
             }
         )
     return Export(rows, len(dataset.pairs) - len(rows))
@@ -165,6 +168,12 @@ FORMS: Mapping[str, Callable[[Dataset], Export]] = {
 def _with_consensus(dataset: Dataset) -> list[tuple[JudgedPair, Consensus | None]]:
     by_pair = dataset.judgements_by_pair()
     return [(judged, consensus_of(by_pair.get(judged.pair.id, []))) for judged in dataset.pairs]
+
+
+def _provenance(judged: JudgedPair, joint: Consensus) -> dict[str, object]:
+    """How many experts stand behind a row, and the chance that its query had of being chosen, where it is known."""
+    chance = {name: value for name, value in judged.sampling.items() if name != "weight"}
+    return {"n_experts": joint.n_experts, **chance}
 
 
 def _turns(pair: Pair) -> list[dict[str, str]]:

@@ -19,9 +19,9 @@ from core.ledger import EVENTS, Detail, Ledger, append_in
 from core.records import Answer, Judgement, Pair
 from core.store import writing
 from labeling.assigning import query_of
-from labeling.dataset_files import MANIFEST, Dataset, JudgedPair, files_of, manifest_of, read_dataset
+from labeling.dataset_files import FORMAT, MANIFEST, Dataset, JudgedPair, files_of, manifest_of, read_dataset
 from labeling.judging import judgement_of, ledger_details
-from labeling.tables import ANSWERS, DATASET_ROWS, DATASETS, EXPERTS, ITEMS, JUDGEMENTS, PAIRS, stands
+from labeling.tables import ANSWERS, DATASET_ROWS, DATASETS, EXPERTS, ITEMS, JUDGEMENTS, PAIRS, SAMPLING, stands
 from web.sessions import timestamp
 
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -81,10 +81,10 @@ def open_version(engine: sa.Engine, reference: str, folder: Path) -> Dataset:
     return read_dataset(target, manifest_sha256=row.manifest_sha256)
 
 
-def render(dataset: Dataset) -> dict[str, str]:
-    """All files of a version with its manifest, by name."""
-    files = files_of(dataset)
-    files[MANIFEST] = manifest_of(dataset, {name: of_text(text) for name, text in files.items()})
+def render(dataset: Dataset, *, form: int = FORMAT) -> dict[str, str]:
+    """All files of a version with its manifest, by name, in the format of that number."""
+    files = files_of(dataset, form=form)
+    files[MANIFEST] = manifest_of(dataset, {name: of_text(text) for name, text in files.items()}, form=form)
     return files
 
 
@@ -185,6 +185,10 @@ def _pairs(connection: sa.Connection, ids: sa.Select[Any]) -> list[JudgedPair]:
         )
         for row in connection.execute(sa.select(ANSWERS).where(ANSWERS.c.item_id.in_(items)))
     }
+    chosen = {
+        row.item_id: {"weight": row.weight, "inclusion_probability": row.inclusion_probability}
+        for row in connection.execute(sa.select(SAMPLING).where(SAMPLING.c.item_id.in_(items)))
+    }
     return [
         JudgedPair(
             pair=Pair(
@@ -195,14 +199,16 @@ def _pairs(connection: sa.Connection, ids: sa.Select[Any]) -> list[JudgedPair]:
             ),
             weak=row.weak,
             strong=row.strong,
+            **chosen.get(row.item_id, {}),
         )
         for row in connection.execute(sa.select(PAIRS).where(wanted).order_by(PAIRS.c.id))
     ]
 
 
 def _write_folder(dataset: Dataset, target: Path, *, manifest_sha256: str) -> None:
-    files = render(dataset)
-    if of_text(files[MANIFEST]) != manifest_sha256:
+    formats = (render(dataset, form=form) for form in range(FORMAT, 0, -1))
+    files = next((files for files in formats if of_text(files[MANIFEST]) == manifest_sha256), None)
+    if files is None:
         raise DataError(
             [f"{dataset.reference}: the store no longer gives the content that was frozen"],
             "Restore the store from a backup, or read the folder with the release that froze it.",

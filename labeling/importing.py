@@ -20,7 +20,7 @@ from core.records import Answer
 from core.store import writing
 from labeling.rows import Entry, answer_id, content_id, entry_of, fault_sentences, fields_not_used
 from labeling.screening import names_a_model, phi_kinds
-from labeling.tables import ANSWERS, ITEMS, PAIRS, PHI_FINDINGS
+from labeling.tables import ANSWERS, ITEMS, PAIRS, PHI_FINDINGS, SAMPLING
 from web.sessions import timestamp
 
 LOOKUP_ROWS = 500
@@ -47,6 +47,7 @@ class _Plan:
     """Rows to insert, by table, and the items whose state changes."""
 
     items: list[dict[str, Any]] = field(default_factory=list)
+    sampling: list[dict[str, Any]] = field(default_factory=list)
     answers: list[dict[str, Any]] = field(default_factory=list)
     pairs: list[dict[str, Any]] = field(default_factory=list)
     findings: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -179,6 +180,8 @@ def _plan(connection: sa.Connection, entries: Sequence[Entry], *, now: datetime)
         if query.id not in messages_of_item:
             messages_of_item[query.id] = messages
             plan.items.append(_item_row(entry, messages, now))
+            if entry.weight != 1 or entry.inclusion_probability is not None:
+                plan.sampling.append(_sampling_row(entry))
         for answer in written:
             if (query.id, answer.model) not in answers_of_item:
                 answers_of_item[query.id, answer.model] = answer_id(answer)
@@ -194,7 +197,8 @@ def _plan(connection: sa.Connection, entries: Sequence[Entry], *, now: datetime)
 
 
 def _write(connection: sa.Connection, plan: _Plan) -> None:
-    for table, rows in ((ITEMS, plan.items), (ANSWERS, plan.answers), (PAIRS, plan.pairs)):
+    tables = ((ITEMS, plan.items), (SAMPLING, plan.sampling), (ANSWERS, plan.answers), (PAIRS, plan.pairs))
+    for table, rows in tables:
         if rows:
             connection.execute(table.insert(), rows)
     for item_id, kinds in plan.findings.items():
@@ -231,6 +235,14 @@ def _item_row(entry: Entry, messages: str, now: datetime) -> dict[str, Any]:
         "reference": query.reference,
         "phi_state": "clean",
         "imported_at": timestamp(now),
+    }
+
+
+def _sampling_row(entry: Entry) -> dict[str, Any]:
+    return {
+        "item_id": entry.pair.query.id,
+        "weight": entry.weight,
+        "inclusion_probability": entry.inclusion_probability,
     }
 
 

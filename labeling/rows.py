@@ -6,6 +6,7 @@
 | `answers`, `results` or `models` | {model: text} or {model: {text, cost_usd, latency_ms}} (JSON in CSV) |
 | `answers.MODEL`, `cost_usd.MODEL` | the same, one column per model |
 | `id`, `domain`, `stakes`, `stratum`, `group`, `topic`, `reference` | optional |
+| `weight`, `inclusion_probability` | optional: how the query was chosen, in the words of docs/formats.md |
 
 Pure: rows in, entries or a ValueError out.
 """
@@ -18,20 +19,23 @@ from pydantic import ValidationError
 
 from core.fingerprint import of_json
 from core.reading import Row
-from core.records import Answer, Pair, Query, Record, messages_of
+from core.records import Answer, InclusionProbability, Pair, Query, Record, Weight, messages_of
 
 QUERY_FIELDS = ("query", "messages", "question", "prompt", "text")
 ANSWER_FIELDS = ("answers", "results", "models")
+SAMPLING_FIELDS = ("weight", "inclusion_probability")
 OPTIONAL_FIELDS = ("domain", "stakes", "stratum", "group", "topic", "reference")
 
 
 class Entry(Record):
-    """A pair as a row describes it, and where the row stands."""
+    """A pair as a row describes it, how it was chosen, and where the row stands."""
 
     place: str
     pair: Pair
     weak: str | None
     strong: str | None
+    weight: Weight = 1.0
+    inclusion_probability: InclusionProbability | None = None
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -59,7 +63,8 @@ def entry_of(row: Row, *, weak: str | None = None, strong: str | None = None) ->
     query = Query(id=identity, messages=messages, **optional)
     written = sorted((_answer(query, model, answers[model]) for model in models), key=answer_id)
     pair = Pair(id=of_json([answer_id(answer) for answer in written]), query=query, first=written[0], second=written[1])
-    return Entry(place=row.place, pair=pair, weak=weak, strong=strong)
+    sampling = {field: row.values[field] for field in SAMPLING_FIELDS if row.values.get(field) not in (None, "")}
+    return Entry(place=row.place, pair=pair, weak=weak, strong=strong, **sampling)
 
 
 def answer_id(answer: Answer) -> str:
@@ -83,7 +88,7 @@ def fault_sentences(error: ValueError) -> list[str]:
 
 def fields_not_used(rows: Sequence[Row]) -> tuple[str, ...]:
     """Fields of the rows that the import passes over, sorted."""
-    used = {"id", *QUERY_FIELDS, *ANSWER_FIELDS, *OPTIONAL_FIELDS}
+    used = {"id", *QUERY_FIELDS, *ANSWER_FIELDS, *OPTIONAL_FIELDS, *SAMPLING_FIELDS}
     names = {name for row in rows for name in row.values}
     return tuple(sorted(name for name in names - used if not name.startswith(("answers.", "cost_usd."))))
 

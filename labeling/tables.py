@@ -6,6 +6,7 @@ when an assignment was last offered.
 | table | one row is |
 |---|---|
 | label_item | a query to judge, with its PHI state |
+| label_sampling | how an item was chosen, where the import said so: its weight and its chance of inclusion |
 | label_phi_finding | a kind of identifier found in an item, with a count, never the text |
 | label_answer | one model's answer to an item; its id is a hash, so its order says nothing about the model |
 | label_pair | an item with two of its answers, in canonical order |
@@ -38,6 +39,16 @@ ITEMS = sa.Table(
     sa.Column("phi_state", sa.String(10), nullable=False, index=True),
     sa.Column("imported_at", _MOMENT, nullable=False),
     sa.CheckConstraint("phi_state IN ('clean', 'held', 'cleared')", name="phi_state"),
+)
+
+SAMPLING = sa.Table(
+    "label_sampling",
+    METADATA,
+    sa.Column("item_id", sa.ForeignKey("label_item.id"), primary_key=True),
+    sa.Column("weight", sa.Float, nullable=False),
+    sa.Column("inclusion_probability", sa.Float),
+    sa.CheckConstraint("weight > 0", name="weight_counts"),
+    sa.CheckConstraint("inclusion_probability > 0 AND inclusion_probability <= 1", name="inclusion_is_a_chance"),
 )
 
 PHI_FINDINGS = sa.Table(

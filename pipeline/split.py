@@ -14,25 +14,16 @@ A component falls by a hash of its smallest text, so adding rows elsewhere moves
 """
 
 import hashlib
-import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Bool, Int
 
+from core.fingerprint import normalised_text
+
 PARTS = ("base", "base_test", "train", "calibrate", "test", "left_out")
 
 BASE_TEST_SHARE = 0.15
-
-
-def normalised_text(text: str) -> str:
-    r"""Letters and digits only, lower case, single spaces: what two copies of one question share.
-
-    >>> normalised_text("  What's the CODE?\n(ICD-10) ")
-    'what s the code icd 10'
-    """
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return " ".join("".join(char if char.isalnum() else " " for char in folded).split())
 
 
 def components(texts: Sequence[str], groups: Sequence[str | None]) -> Int[np.ndarray, " n"]:

@@ -33,6 +33,10 @@ class OutcomeTable:
     models: tuple[str, ...]
     quality: Float[np.ndarray, "n m"]
     cost_usd: Float[np.ndarray, "n m"]
+    weight: Float[np.ndarray, " n"]
+    """How much the row counts, > 0, as the file says; 1 where it does not."""
+    inclusion_probability: Float[np.ndarray, " n"]
+    """The chance that the row had of being chosen, in (0, 1]; NaN where it is not known."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -64,6 +68,8 @@ class OutcomeTable:
             self.models,
             self.quality[index],
             self.cost_usd[index],
+            self.weight[index],
+            self.inclusion_probability[index],
         )
 
     def has_pair(self, weak: str, strong: str) -> Bool[np.ndarray, " n"]:
@@ -104,6 +110,8 @@ def table_of(outcomes: Sequence[Outcome]) -> OutcomeTable:
         models,
         quality,
         cost,
+        np.array([outcome.weight for outcome in outcomes], dtype=np.float64),
+        np.array([outcome.inclusion_probability or np.nan for outcome in outcomes], dtype=np.float64),
     )
 
 
@@ -114,20 +122,26 @@ def save_table(table: OutcomeTable, folder: Path) -> None:
         for values in zip(*columns, strict=True):
             file.write(json.dumps(dict(zip(_TEXT_COLUMNS, values, strict=True)), ensure_ascii=False) + "\n")
     save_file(
-        {"quality": table.quality, "cost_usd": table.cost_usd},
+        {name: np.ascontiguousarray(getattr(table, name)) for name in _NUMBER_COLUMNS},
         folder / "values.safetensors",
         metadata={"models": json.dumps(table.models)},
     )
 
 
 def load_table(folder: Path) -> OutcomeTable:
-    """The table that `save_table` wrote into `folder`."""
+    """The table that `save_table` wrote into `folder`; one written before rows had weights weighs all rows alike."""
     with (folder / "rows.jsonl").open(encoding="utf-8") as file:
         rows: list[Mapping[str, str]] = [json.loads(line) for line in file]
     values = load_file(folder / "values.safetensors")
-    texts = {name: tuple(row[name] for row in rows) for name in _TEXT_COLUMNS}
+    columns = {name: tuple(row[name] for row in rows) for name in _TEXT_COLUMNS}
+    n = len(rows)
     return OutcomeTable(
-        **texts, models=_models(folder / "values.safetensors"), quality=values["quality"], cost_usd=values["cost_usd"]
+        **columns,
+        models=_models(folder / "values.safetensors"),
+        quality=values["quality"],
+        cost_usd=values["cost_usd"],
+        weight=values.get("weight", np.ones(n)),
+        inclusion_probability=values.get("inclusion_probability", np.full(n, np.nan)),
     )
 
 
@@ -141,3 +155,5 @@ def _models(path: Path) -> tuple[str, ...]:
 
 
 _TEXT_COLUMNS = ("ids", "texts", "domains", "strata", "groups", "topics")
+
+_NUMBER_COLUMNS = ("quality", "cost_usd", "weight", "inclusion_probability")

@@ -133,3 +133,61 @@ def test_parquet_rows_are_read_like_any_other(tmp_path):
     (outcome,) = read_outcomes([tmp_path / "o.parquet"])
 
     assert qualities(outcome) == {"a": 0.25}
+
+
+PAIR = {"id": "p", "query": "Why?", "model_a": "x", "model_b": "y", "winner": "tie"}
+RESULTS = {"id": "r", "query": "Why not?", "results": {"x": {"quality": 1}}}
+
+
+def sampling(outcome):
+    return outcome.weight, outcome.inclusion_probability
+
+
+@pytest.mark.parametrize("row", [PAIR, RESULTS], ids=["pair", "results"])
+def test_a_row_of_either_form_carries_its_weight_and_its_chance_of_inclusion(tmp_path, row):
+    given = {**row, "weight": 2.5, "inclusion_probability": 0.125}
+    (outcome,) = read_outcomes([write(tmp_path / "o.jsonl", [given])])
+
+    assert sampling(outcome) == (2.5, 0.125)
+
+
+def test_without_the_fields_or_with_empty_ones_a_row_counts_once_and_its_chance_is_not_known(tmp_path):
+    empty = {**PAIR, "weight": None, "inclusion_probability": ""}
+    outcomes = read_outcomes([write(tmp_path / "o.jsonl", [empty, RESULTS])])
+
+    assert [sampling(outcome) for outcome in outcomes] == [(1.0, None), (1.0, None)]
+
+
+def test_a_weight_column_of_ones_is_a_weight_and_not_a_model(tmp_path):
+    theirs = "prompt,mixtral,gpt-4,weight,inclusion_probability\nWhy?,True,False,1,1\nWho?,True,True,0.5,\n"
+    tiers = "prompt,strong_correct,weak_correct,weight\nWhat?,1,0,3\n"
+    first, second = read_outcomes([write(tmp_path / "own.csv", [theirs])])
+    (third,) = read_outcomes([write(tmp_path / "tiers.csv", [tiers])])
+
+    assert list(qualities(first)) == ["mixtral", "gpt-4"]
+    assert [sampling(outcome) for outcome in (first, second, third)] == [(1.0, 1.0), (0.5, None), (3.0, None)]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "fault"),
+    [
+        ("weight", 0, "weight: Input should be greater than 0"),
+        ("weight", -1, "weight: Input should be greater than 0"),
+        ("weight", "heavy", "weight: Input should be a valid number, unable to parse string as a number"),
+        ("inclusion_probability", 0, "inclusion_probability: Input should be greater than 0"),
+        ("inclusion_probability", 1.25, "inclusion_probability: Input should be less than or equal to 1"),
+    ],
+)
+def test_a_weight_or_chance_out_of_range_is_named_with_file_and_line(tmp_path, field, value, fault):
+    path = write(tmp_path / "o.jsonl", [RESULTS, {**PAIR, field: value}])
+
+    with pytest.raises(DataError) as caught:
+        read_outcomes([path])
+    assert caught.value.faults == (f"{path}:2: {fault}",)
+
+
+def test_a_weight_too_large_for_a_number_is_refused(tmp_path):
+    with pytest.raises(DataError, match=r"o\.jsonl:1: weight: Input should be a finite number"):
+        read_outcomes(
+            [write(tmp_path / "o.jsonl", ['{"id": "1", "query": "Why?", "weight": 1e999, "results": {"a": 1}}\n'])]
+        )

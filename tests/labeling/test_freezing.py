@@ -5,17 +5,17 @@ import pytest
 import sqlalchemy as sa
 
 from core.errors import DataError, LedgerError, NotEnoughLabels, PreceptorError
-from core.fingerprint import of_folder
+from core.fingerprint import of_folder, of_text
 from core.ledger import Ledger
 from core.outcomes import read_outcomes
 from core.records import Source
 from core.store import writing
 from labeling.assigning import next_task
 from labeling.exports import export, export_version
-from labeling.freezing import freeze, open_version
+from labeling.freezing import freeze, open_version, render
 from labeling.judging import Ballot, Choice, retract, submit
 from labeling.people import invite
-from labeling.tables import ITEMS, JUDGEMENTS, RETRACTIONS
+from labeling.tables import DATASETS, ITEMS, JUDGEMENTS, RETRACTIONS
 from tests.labeling.conftest import STRONG, WEAK
 
 
@@ -277,3 +277,42 @@ def test_an_export_is_an_event_with_the_hash_of_what_left(store, judged, tmp_pat
     assert first == second
     assert first[0] == (tmp_path / "coding@1" / "outcomes.jsonl").read_text(encoding="utf-8")
     assert len({str(event.details) for event in Ledger(store).events(action="dataset.export")}) == 1
+
+
+def test_how_a_query_was_chosen_and_by_how_many_it_was_judged_reach_the_outcomes_and_the_exports(
+    store, imported, tmp_path, clock
+):
+    imported(1, weight=2.0, inclusion_probability=0.125)
+    for name in ("Dana Ruiz", "Lee Okafor"):
+        invite(store, name, by="lead", now=clock())
+        vote(store, name, clock, "strong", overlap=2)
+    dataset, _ = freeze(store, "coding", tmp_path, by="lead", now=clock())
+    (row,) = [json.loads(line) for line in (tmp_path / "coding@1" / "outcomes.jsonl").read_text().splitlines()]
+    (outcome,) = read_outcomes([tmp_path / "coding@1" / "outcomes.jsonl"])
+
+    assert (row["n_experts"], outcome.weight, outcome.inclusion_probability) == (2, 2.0, 0.125)
+    assert open_version(store, "coding@1", tmp_path) == dataset
+    for form in ("trl", "routellm"):
+        (exported,) = export(dataset, form).rows
+        assert (exported["n_experts"], exported["weight"], exported["inclusion_probability"]) == (2, 2.0, 0.125)
+
+
+def test_where_nothing_is_known_of_the_choice_nothing_is_said(store, judged, tmp_path, clock):
+    freeze(store, "coding", tmp_path, by="lead", now=clock())
+
+    for name in ("outcomes.jsonl", "pairs.jsonl"):
+        for line in (tmp_path / "coding@1" / name).read_text(encoding="utf-8").splitlines():
+            assert not {"weight", "inclusion_probability"} & set(json.loads(line))
+
+
+def test_a_version_frozen_in_an_older_format_is_written_again_byte_for_byte(store, judged, tmp_path, clock):
+    dataset, _ = freeze(store, "coding", tmp_path / "new", by="lead", now=clock())
+    older = render(dataset, form=1)
+    with writing(store) as connection:
+        connection.execute(DATASETS.update().values(manifest_sha256=of_text(older["MANIFEST.json"])))
+    again = open_version(store, "coding@1", tmp_path / "old")
+
+    assert again == dataset
+    assert {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "old" / "coding@1").iterdir()} == older
+    assert "n_experts" not in older["outcomes.jsonl"]
+    assert json.loads(older["MANIFEST.json"])["format"] == 1

@@ -1,14 +1,16 @@
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from core.errors import DataError
 from core.records import Graded, Message, Outcome, Query
 from pipeline.table import load_table, save_table, table_of
 
 
-def outcome(identity, **quality):
+def outcome(identity, *, weight=1.0, inclusion_probability=None, **quality):
     query = Query(id=identity, messages=(Message(role="user", content=f"Why {identity}?"),), topic="t")
-    return Outcome(query=query, results={model: Graded(quality=value) for model, value in quality.items()})
+    results = {model: Graded(quality=value) for model, value in quality.items()}
+    return Outcome(query=query, results=results, weight=weight, inclusion_probability=inclusion_probability)
 
 
 def test_an_absent_outcome_is_nan_and_a_pair_needs_both():
@@ -42,3 +44,26 @@ def test_chosen_rows_keep_their_columns_aligned():
 
     assert chosen.ids == ("2", "3")
     assert chosen.quality[:, 0].tolist() == [0.25, 0.0]
+
+
+def test_weights_and_chances_of_inclusion_travel_with_their_rows(tmp_path):
+    table = table_of(
+        [outcome("1", cheap=1.0), outcome("2", weight=3.0, inclusion_probability=0.25, cheap=0.0)],
+    ).rows(np.array([1, 0]))
+    save_table(table, tmp_path)
+    again = load_table(tmp_path)
+
+    assert again.weight.tolist() == [3.0, 1.0]
+    assert again.inclusion_probability[0] == 0.25
+    assert np.isnan(again.inclusion_probability[1])
+
+
+def test_a_table_saved_before_rows_had_weights_weighs_them_alike(tmp_path):
+    table = table_of([outcome("1", weight=3.0, inclusion_probability=0.5, cheap=1.0), outcome("2", cheap=0.0)])
+    save_table(table, tmp_path)
+    before = {"quality": table.quality, "cost_usd": table.cost_usd}
+    save_file(before, tmp_path / "values.safetensors", metadata={"models": '["cheap"]'})
+    again = load_table(tmp_path)
+
+    assert again.weight.tolist() == [1.0, 1.0]
+    assert np.isnan(again.inclusion_probability).all()
