@@ -90,7 +90,7 @@ def metrics_with_intervals(
         drawn["apgr"].append(_areas(share, recovered))
         for name, target in CPT_TARGETS.items():
             drawn[name].append(first_crossings(share, recovered, target))
-    return {name: _percentile_interval(estimates[name], np.concatenate(drawn[name])) for name in estimates}
+    return {name: percentile_interval(estimates[name], np.concatenate(drawn[name])) for name in estimates}
 
 
 def apgr_interval(
@@ -118,7 +118,7 @@ def apgr_interval(
         _areas(*_resampled_curves(weights, gap, ranking))
         for weights in _row_weights(len(scores), rng=rng, n_resamples=n_resamples, groups=groups)
     ]
-    return _percentile_interval(estimate, np.concatenate(areas))
+    return percentile_interval(estimate, np.concatenate(areas))
 
 
 def paired_apgr_difference(
@@ -161,7 +161,51 @@ def paired_apgr_difference(
     for weights in _row_weights(len(scores_a), rng=rng, n_resamples=n_resamples, groups=groups):
         area_a, area_b = (_areas(*_resampled_curves(weights, quality_gap, ranking)) for ranking in rankings)
         differences.append(area_a - area_b)
-    return _percentile_interval(estimate, np.concatenate(differences))
+    return percentile_interval(estimate, np.concatenate(differences))
+
+
+def resampled_apgr(
+    scores: Float[np.ndarray, "s n"],
+    quality_gap: Float[np.ndarray, " n"],
+    *,
+    rng: np.random.Generator,
+    n_resamples: int = N_RESAMPLES,
+    groups: Shaped[np.ndarray, " n"] | None = None,
+) -> Float[np.ndarray, "s b"]:
+    """APGR of several score columns in the same resamples, for statistics of several at once; NaN where it has none.
+
+    Args:
+        scores: one row a router, one column a query.
+        quality_gap: quality of the strong model's answer minus that of the weak model's, per query.
+        rng: draws the resamples.
+        n_resamples: b, how many.
+        groups: label per query; queries of one label are drawn together.
+
+    Raises:
+        NotEnoughLabels: there are fewer than two groups.
+        ValueError: columns differ in length or hold what is not a number.
+    """
+    for column in scores:
+        check_rows(scores=column, quality_gap=quality_gap)
+    rankings = [tie_groups(column) for column in scores]
+    areas = [
+        np.stack([_areas(*_resampled_curves(weights, quality_gap, ranking)) for ranking in rankings])
+        for weights in _row_weights(len(quality_gap), rng=rng, n_resamples=n_resamples, groups=groups)
+    ]
+    return np.concatenate(areas, axis=1)
+
+
+def percentile_interval(estimate: float, drawn: Float[np.ndarray, " b"]) -> Interval:
+    """Percentile limits in which an undefined resample counts as below the lower and above the upper limit."""
+    undefined = np.isnan(drawn)
+    if undefined.mean() >= TAIL:
+        raise NotEnoughLabels(
+            f"In {undefined.mean():.1%} of the resamples the strong model is not better than the weak one: the gap is "
+            "too small for these rows, and a 95 % interval does not exist. Measure on more rows."
+        )
+    low = np.quantile(np.where(undefined, -np.inf, drawn), TAIL, method="inverted_cdf")
+    high = np.quantile(np.where(undefined, np.inf, drawn), 1.0 - TAIL, method="inverted_cdf")
+    return Interval(estimate=estimate, low=float(low), high=float(high), n_resamples=len(drawn))
 
 
 def _row_weights(
@@ -206,16 +250,3 @@ def _areas(share: Float[np.ndarray, "b m"], recovered: Float[np.ndarray, "b m"])
     first = 0.5 * share[:, 0] * recovered[:, 0]
     widths = np.diff(share, axis=1)
     return np.asarray(first + 0.5 * np.einsum("bm,bm->b", widths, recovered[:, 1:] + recovered[:, :-1]))
-
-
-def _percentile_interval(estimate: float, drawn: Float[np.ndarray, " b"]) -> Interval:
-    """Percentile limits in which an undefined resample counts as below the lower and above the upper limit."""
-    undefined = np.isnan(drawn)
-    if undefined.mean() >= TAIL:
-        raise NotEnoughLabels(
-            f"In {undefined.mean():.1%} of the resamples the strong model is not better than the weak one: the gap is "
-            "too small for these rows, and a 95 % interval does not exist. Measure on more rows."
-        )
-    low = np.quantile(np.where(undefined, -np.inf, drawn), TAIL, method="inverted_cdf")
-    high = np.quantile(np.where(undefined, np.inf, drawn), 1.0 - TAIL, method="inverted_cdf")
-    return Interval(estimate=estimate, low=float(low), high=float(high), n_resamples=len(drawn))

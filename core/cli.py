@@ -11,7 +11,7 @@ import click
 
 from core.errors import PreceptorError
 
-JOURNEY = ("run", "evaluate", "score", "label", "promote", "rollback", "serve", "verify", "ledger")
+JOURNEY = ("run", "learn-curve", "evaluate", "score", "label", "promote", "rollback", "serve", "verify", "ledger")
 """The order in which help lists the commands; others follow by name."""
 
 

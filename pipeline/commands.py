@@ -1,4 +1,4 @@
-"""Commands of the pipeline: run, evaluate, score, promote, rollback."""
+"""Commands of the pipeline: run, learn-curve, evaluate, score, promote, rollback."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,6 +47,28 @@ def run(config: Path, start_from: str | None, dry_run: bool, as_json: bool) -> N
         return
     ran = run_settings(settings, start_from=start_from)
     click.echo(outcome_json(settings, ran) if as_json else outcome_text(settings, config))
+
+
+@click.command(name="learn-curve")
+@click.argument("config", type=_file)
+@click.option("--size", "sizes", multiple=True, type=click.IntRange(2), help="Number of labels; may be given again.")
+@click.option("--more", default=200, show_default=True, type=click.IntRange(1), help="Further labels to forecast for.")
+@_json
+def learn_curve(config: Path, sizes: tuple[int, ...], more: int, as_json: bool) -> None:
+    """Show quality against the number of labels, and what further labels would bring.
+
+    Trains on growing draws of the target's rows and scores held-out ones; the run's test rows are not touched.
+
+    Example: preceptor learn-curve configs/medical_coding.yaml --more 200
+    """
+    from core.settings import load_settings
+    from pipeline.learning import curve_json, curve_text, measure_learning_curve
+    from pipeline.running import run_folder, watching
+
+    settings = load_settings(config)
+    with watching() as watcher:
+        curve = measure_learning_curve(settings, sizes=sizes or None, more=more, watcher=watcher)
+    click.echo(curve_json(curve) if as_json else curve_text(curve, run_folder(settings)))
 
 
 @click.command()

@@ -117,6 +117,23 @@ def intervals_svg(intervals: Mapping[str, Interval], *, reference: float, xlabel
         return _svg(figure, prefix="intervals")
 
 
+def learning_curve_svg(sizes: Sequence[int], apgr: Sequence[Interval]) -> str:
+    """APGR against the number of labels, on a doubling axis, with intervals and the line of a coin."""
+    from matplotlib import rc_context
+
+    with rc_context(_STYLE):
+        figure, axes = _square()
+        axes.axhline(0.5, color=MUTED, lw=1.2, ls=(0, (2, 3)), label="Coin")
+        axes.vlines(sizes, [i.low for i in apgr], [i.high for i in apgr], color=BAND, lw=7, label="95 % interval")
+        axes.plot(sizes, [i.estimate for i in apgr], "o-", color=ACCENT, lw=1.8, ms=6, label="This router")
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(sizes, [str(size) for size in sizes])
+        axes.minorticks_off()
+        axes.set(xlabel="Labels", ylabel="APGR on held-out rows")
+        axes.legend(loc="lower right")
+        return _svg(figure, prefix="learning")
+
+
 def _square() -> "tuple[Figure, Axes]":
     """A nearly square figure that still reads at 320 px."""
     from matplotlib.figure import Figure

@@ -1,6 +1,7 @@
 """What stages hand on: JSON files, and the rows of a run with their parts and vectors."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,13 +35,17 @@ class Rows:
 
 def load_rows(work: Work) -> Rows:
     """The rows as the stages prepare, split and (where it is read) embed left them."""
-    table = load_table(work.inputs["prepare"])
+    return rows_in(work.inputs)
+
+
+def rows_in(folders: Mapping[str, Path]) -> Rows:
+    """The rows in the folders of prepare, split and perhaps embed."""
+    table = load_table(folders["prepare"])
     embeddings = np.zeros((len(table), 0), dtype=np.float32)
-    if "embed" in work.inputs:
-        embeddings = load_file(work.inputs["embed"] / "embeddings.safetensors")["embeddings"]
-    split = work.inputs["split"]
-    component = load_file(split / "component.safetensors")["component"]
-    return Rows(table, tuple(read_json(split / "parts.json")), component, embeddings)
+    if "embed" in folders:
+        embeddings = load_file(folders["embed"] / "embeddings.safetensors")["embeddings"]
+    component = load_file(folders["split"] / "component.safetensors")["component"]
+    return Rows(table, tuple(read_json(folders["split"] / "parts.json")), component, embeddings)
 
 
 def read_json(path: Path) -> Any:  # noqa: ANN401 - JSON values are of any kind
