@@ -150,6 +150,8 @@ def adapter_from_files(files: Mapping[str, bytes]) -> LoraAdapter:
         facts = json.loads(files["training.json"])
         config = json.loads(files["adapter_config.json"])
         tensors = safetensors.load(files["adapter_model.safetensors"])
+        if missing := {"r", "lora_alpha", "use_rslora"} - config.keys():  # what merging reads
+            raise KeyError(*sorted(missing))
         losses = tuple((float(decay), float(loss)) for decay, loss in facts.pop("held_out_losses"))
         return LoraAdapter(tensors, config, **facts, held_out_losses=losses)
     except (SafetensorError, ValueError, TypeError, KeyError) as error:
