@@ -202,6 +202,8 @@ class EvaluationSettings(Settings):
 
     n_resamples: int = Field(2000, ge=200)
     """Bootstrap resamples behind each 95 % interval."""
+    remember_questions: bool = True
+    """Keep keyed hashes of the questions in the bundle, so that `evaluate` can say which rows it was trained on."""
 
 
 class MlflowSettings(Settings):

@@ -5,6 +5,7 @@
     certificate.json     the evidence for a promise (optional)
     verifier.json        the policy of the recheck (optional)
     evidence.json        what the run measured on unseen rows, for the promotion gates (optional)
+    seen.safetensors     keyed hashes of the questions it was made from, so that evaluation can warn (optional)
     settings.json        the settings of the run that made it
     card.md              what a person should know
     MANIFEST.json        hash and size of every other file; its own hash names the bundle
@@ -31,6 +32,7 @@ from models.encoders import Encoder, load_encoder
 from models.families import Reading, as_json, below, files_of, router_from, within
 from models.manifest import FORMAT_VERSION, read_folder, write_folder
 from models.router import Queries, Router
+from models.seen import SeenTexts
 
 __all__ = ["Bundle", "BundleFacts", "Papers", "load_bundle", "save_bundle"]
 
@@ -130,6 +132,8 @@ def save_bundle(folder: Path, facts: BundleFacts, *, router: Router, papers: Pap
     for name in _OPTIONAL:
         if (paper := getattr(papers, name)) is not None:
             files[f"{name}.json"] = as_json(paper)
+    if papers.seen is not None:
+        files["seen.safetensors"] = papers.seen.to_bytes()
     write_folder(folder, files)
     return bundle_sha256(folder)
 
@@ -158,6 +162,7 @@ def load_bundle(folder: Path, *, encoder: Encoder | None = None, n_threads: int 
             settings=json.loads(files["settings.json"]),
             card=files["card.md"].decode(),
             **{name: json.loads(files[f"{name}.json"]) for name in _OPTIONAL if f"{name}.json" in files},
+            seen=SeenTexts.from_bytes(files["seen.safetensors"]) if "seen.safetensors" in files else None,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise BundleError(

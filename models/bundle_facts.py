@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, Field, field_validator
 from core.calibrator import Calibrator
 from core.records import Record
 from models.encoders import EncoderSpec
+from models.seen import SeenTexts
 
 HIGHEST_THRESHOLD = math.nextafter(1.0, 2.0)
 """No probability reaches it: the stratum always goes to the weak model."""
@@ -64,3 +65,5 @@ class Papers:
     verifier: Mapping[str, Any] | None = None
     evidence: Mapping[str, Any] | None = None
     """What the run measured on unseen rows; the promotion gates read it."""
+    seen: SeenTexts | None = None
+    """Keyed hashes of the questions that it was trained and calibrated on."""

@@ -82,14 +82,32 @@ def evaluate_bundle(
     if len(table):
         scores["bundle"] = bundle.probabilities(table.texts)
         scores |= crossfitted_floors(table.texts, table.topics, quality[1] - quality[0], component)
-    return evaluate_routers(scores, quality, pair=(weak, strong), groups=component, n_resamples=n_resamples)
+    measured = evaluate_routers(scores, quality, pair=(weak, strong), groups=component, n_resamples=n_resamples)
+    seen = bundle.papers.seen
+    n_trained_rows = None if seen is None else int(seen.contains(table.texts).sum())
+    return measured.model_copy(update={"n_trained_rows": n_trained_rows})
+
+
+def warning_of(evaluation: Evaluation) -> str | None:
+    """What must be known before the figures are believed; None when nothing stands against them."""
+    n = evaluation.n_trained_rows
+    if n is None:
+        return "The bundle keeps no hashes of its questions: whether it was trained on these rows cannot be said."
+    if n:
+        return (
+            f"{n} of {evaluation.n} rows have questions that the bundle was trained or calibrated on; "
+            "the figures flatter it. Measure on rows that it has not seen."
+        )
+    return None
 
 
 def evaluation_json(evaluation: Evaluation) -> str:
     """One JSON object: the bundle's figures at the top, the floors below, each with its interval."""
     first, *floors = evaluation.routers
     figures = {name: router.model_dump(mode="json") for name, router in evaluation.routers.items()}
-    facts = evaluation.model_dump(mode="json", include={"n", "weak", "strong", "weak_quality", "strong_quality"})
+    facts = evaluation.model_dump(
+        mode="json", include={"n", "n_trained_rows", "weak", "strong", "weak_quality", "strong_quality"}
+    )
     better_than = {name: gain.model_dump(mode="json") for name, gain in evaluation.better_than.items()}
     return json.dumps(
         {**facts, **figures[first], "floors": {name: figures[name] for name in floors}, "better_than": better_than}

@@ -96,7 +96,7 @@ def evaluate(  # noqa: PLR0913 - one argument an option
 
     Example: preceptor evaluate --bundle models:/medical-coding@champion --data outcomes.jsonl --json
     """
-    from pipeline.applying import evaluate_bundle, evaluation_json, evaluation_text
+    from pipeline.applying import evaluate_bundle, evaluation_json, evaluation_text, warning_of
 
     evaluation = evaluate_bundle(
         reference,
@@ -106,6 +106,8 @@ def evaluate(  # noqa: PLR0913 - one argument an option
         n_resamples=resamples,
         tracking_uri=_places(config, tracking_uri)[0],
     )
+    if warning := warning_of(evaluation):
+        click.echo(f"Warning: {warning}", err=True)
     click.echo(evaluation_json(evaluation) if as_json else evaluation_text(evaluation))
 
 

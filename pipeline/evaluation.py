@@ -26,6 +26,7 @@ class Evaluation(Record):
     """Routers measured on the same rows.
 
     `better_than` holds, per router other than the first, the APGR of the first minus its own, paired on the same rows.
+    `n_trained_rows` is how many of the rows the router was trained or calibrated on; None where nobody can say.
     """
 
     n: int
@@ -35,6 +36,7 @@ class Evaluation(Record):
     strong_quality: float
     routers: Mapping[str, Figures]
     better_than: Mapping[str, Interval]
+    n_trained_rows: int | None = None
 
 
 def evaluate_routers(

@@ -34,12 +34,11 @@ class Labels:
         return len(self.texts)
 
     def rows(self, chosen: Bool[np.ndarray, " n"] | Int[np.ndarray, " k"]) -> "Labels":
-        """The chosen rows, in order."""
+        """The chosen rows, in order, their weights at mean 1 again."""
         index = np.flatnonzero(chosen) if chosen.dtype == bool else chosen
         texts = [self.texts[int(i)] for i in index]
-        return Labels(
-            texts, self.embeddings[index], self.quality[index], self.models, self.weights[index], self.groups[index]
-        )
+        weights = self.weights[index] / self.weights[index].mean()
+        return Labels(texts, self.embeddings[index], self.quality[index], self.models, weights, self.groups[index])
 
     def qualities(self, weak: str, strong: str) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
         """Quality of the weak and of the strong model per row; NaN where not known."""

@@ -4,7 +4,10 @@ Both routers are registered, the base first, so that the adapted version's linea
 """
 
 import getpass
+import secrets
 from datetime import UTC, datetime
+
+import numpy as np
 
 from core import fingerprint
 from core.calibrator import Calibrator
@@ -15,12 +18,13 @@ from models.bundle import BundleFacts, Papers, save_bundle
 from models.encoders import EncoderSpec
 from models.registry import move_alias, register_bundle
 from models.router import Router
+from models.seen import KEY_BYTES, SeenTexts, seen_texts
 from models.versions import aliases_of
 from pipeline.assessing import headline_metrics
 from pipeline.engine import Work
 from pipeline.evaluation import Evaluation
 from pipeline.gates import EVIDENCE
-from pipeline.results import read_json, write_json
+from pipeline.results import load_rows, read_json, write_json
 from pipeline.tracking import TrackedRun
 from pipeline.training import trained_router
 
@@ -42,12 +46,13 @@ def register(settings: RunSettings, tracked: TrackedRun | None, work: Work) -> N
     for path in sorted(report_folder.glob("report.*")) + sorted(report_folder.glob("*.svg")):
         tracked.log_file(path, "report")
 
+    seen = _seen(settings, work)
     routers = {role: trained_router(settings, work, role) for role in ("base", "adapted")}
     base_sha256 = save_bundle(
         work.out / "base",
         _facts(settings, work, routers["base"], role="base", data_sha256=data_sha256),
         router=routers["base"],
-        papers=Papers(settings=settings.model_dump(mode="json"), card=_card(settings, "base", evaluation)),
+        papers=Papers(settings=settings.model_dump(mode="json"), card=_card(settings, "base", evaluation), seen=seen),
     )
     save_bundle(
         work.out / "adapted",
@@ -58,6 +63,7 @@ def register(settings: RunSettings, tracked: TrackedRun | None, work: Work) -> N
             card=_card(settings, "adapted", evaluation),
             verifier=settings.verifiers.model_dump(mode="json"),
             evidence=read_json(report_folder / EVIDENCE),
+            seen=seen,
         ),
     )
     registered = {
@@ -116,6 +122,15 @@ def _facts(
         base_sha256=base_sha256,
         created_at=datetime.now(UTC),
     )
+
+
+def _seen(settings: RunSettings, work: Work) -> SeenTexts | None:
+    """The questions behind base, adaptation, calibration and threshold; the test rows are not among them."""
+    if not settings.evaluation.remember_questions:
+        return None
+    rows = load_rows(work)
+    used = rows.part("base") | rows.part("base_test") | rows.part("train") | rows.part("calibrate")
+    return seen_texts([rows.table.texts[i] for i in np.flatnonzero(used)], key=secrets.token_bytes(KEY_BYTES))
 
 
 def _card(settings: RunSettings, role: str, evaluation: Evaluation) -> str:

@@ -80,6 +80,7 @@ def stages_of(settings: RunSettings, tracked: TrackedRun | None = None) -> list[
             partial(register, s, tracked),
             lambda: of("name", "mlflow", "verifiers"),
             ("prepare", "split", "embed", "train", "calibrate", "evaluate"),
+            revision=2,
         ),
         Stage(
             "promote",

@@ -11,6 +11,7 @@ from core.settings import RunSettings
 from models.families import Reading, files_of, router_from
 from models.floors import FLOORS
 from models.router import Router
+from models.targets import row_weights
 from pipeline.engine import Work
 from pipeline.fitting import How, Labels, adapt, fit_base
 from pipeline.results import Rows, load_rows, read_json, write_json
@@ -58,9 +59,10 @@ def calibrate(settings: RunSettings, work: Work) -> None:
 
 
 def labels_of(rows: Rows) -> Labels:
-    """The rows of a run as a fit reads them."""
+    """The rows of a run as a fit reads them, weighed by what the files say of their weight and sampling."""
     table = rows.table
-    return Labels(table.texts, rows.embeddings, table.quality, table.models, np.ones(len(table)), rows.component)
+    weights = row_weights(table.weight, table.inclusion_probability).values
+    return Labels(table.texts, rows.embeddings, table.quality, table.models, weights, rows.component)
 
 
 def trained_router(settings: RunSettings, work: Work, name: str) -> Router:

@@ -26,6 +26,7 @@ from models.encoders import EncoderSpec
 from models.matrix_factorization import MatrixFactorization
 from models.mf_router import MfRouter
 from models.minilm import WEIGHTS_SHA256
+from models.seen import seen_texts
 
 D, K = 6, 3
 TEXTS = ["code this", "and that", "", "a longer text about a fracture"]
@@ -111,6 +112,7 @@ def folder(tmp_path):
         certificate={"n": 3},
         evidence={"apgr": 0.6},
         verifier={"checks": ["icd10cm"]},
+        seen=seen_texts(["code this"], key=bytes(32)),
     )
     save_bundle(tmp_path / "bundle", facts_of(), router=mf(base, adapter_of(base)), papers=papers)
     return tmp_path / "bundle"
@@ -174,6 +176,7 @@ def test_what_was_said_comes_back(folder):
     assert bundle.papers.verifier == {"checks": ["icd10cm"]}
     assert bundle.papers.evidence == {"apgr": 0.6}
     assert bundle.papers.card == "# Card\n"
+    assert bundle.papers.seen.contains(TEXTS).tolist() == [True, False, False, False]
     assert bundle.sha256 == hashlib.sha256((folder / "MANIFEST.json").read_bytes()).hexdigest()
 
 
@@ -186,6 +189,7 @@ def test_a_bundle_holds_safetensors_json_and_a_card(folder):
         "card.md",
         "certificate.json",
         "evidence.json",
+        "seen.safetensors",
         "settings.json",
         "verifier.json",
     }
@@ -387,7 +391,7 @@ def test_a_router_that_reads_vectors_needs_an_encoder(tmp_path):
 
 
 def test_an_unknown_family_names_the_known_ones(tmp_path):
-    with pytest.raises(BundleError, match="no family of routers named 'oracle' in this release; it knows .*mf"):
+    with pytest.raises(BundleError, match=r"no family of routers named 'oracle' in this release; it knows .*mf"):
         save_bundle(tmp_path / "b", facts_of(family="oracle"), router=mf())
 
 

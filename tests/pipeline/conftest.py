@@ -1,6 +1,7 @@
 """A small world in which the general router is wrong about the specialty: words decide which model fails."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -44,9 +45,10 @@ def world_rows() -> list[dict]:
 
 
 @pytest.fixture(scope="session")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with outcomes.jsonl and run.yaml, everything inside the folder."""
+def world(tmp_path_factory: pytest.TempPathFactory, empty_mlflow: Path) -> Path:
+    """A folder with outcomes.jsonl, run.yaml and an empty mlflow.db, everything inside the folder."""
     folder = tmp_path_factory.mktemp("world")
+    shutil.copy(empty_mlflow, folder / "mlflow.db")
     (folder / "outcomes.jsonl").write_text("".join(json.dumps(row) + "\n" for row in world_rows()))
     settings = {
         "name": "small-world",

@@ -92,6 +92,9 @@ def test_evaluate_prints_figures_with_intervals_and_the_floors_on_the_same_rows(
     assert set(figures["floors"]) == {"random", "prompt_length", "topic_prior", "tfidf_ridge"}
     assert figures["apgr"]["low"] > 0.5
     assert figures["n"] == 140
+    parts = json.loads((world / "runs" / "small-world" / "split" / "parts.json").read_text())
+    assert figures["n_trained_rows"] == parts[140:].count("train") + parts[140:].count("calibrate") > 0
+    assert f"{figures['n_trained_rows']} of 140 rows have questions that the bundle was trained" in result.stderr
 
 
 def test_evaluate_names_the_models_that_the_data_hold(journey, world):

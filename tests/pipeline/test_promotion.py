@@ -45,16 +45,9 @@ def check(folder):
             raise BundleError(f"{name} is altered. Fetch the bundle again.")
 
 
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory):
-    file = tmp_path_factory.mktemp("mlflow-template") / "mlflow.db"
-    open_client(f"sqlite:///{file}")
-    return file
-
-
 @pytest.fixture
-def desk(empty_store, tmp_path):
-    shutil.copy(empty_store, tmp_path / "mlflow.db")
+def desk(empty_mlflow, tmp_path):
+    shutil.copy(empty_mlflow, tmp_path / "mlflow.db")
     store = open_store(f"sqlite:///{tmp_path / 'preceptor.db'}")
     yield Desk(f"sqlite:///{tmp_path / 'mlflow.db'}", store, tmp_path / "cache", check)
     store.dispose()
@@ -364,74 +357,84 @@ def test_a_refused_alias_move_is_closed_as_abandoned(desk, add_version, monkeypa
     assert actions(desk) == ["release.intend", "release.abandon"]
 
 
-RACE = """
-import sys, time
+RACER = """
+import json, sys, time
 from pathlib import Path
 from core.errors import RegistryError
 from core.store import open_store
 from models.registry import aliases_of
 from pipeline.alias_moves import Desk
 from pipeline.promotion import Signers, promote
-folder, version = Path(sys.argv[1]), int(sys.argv[2])
-uri = f"sqlite:///{folder}/mlflow.db"
-desk = Desk(uri, open_store(sys.argv[3]), folder / "cache", lambda _: None)
-aliases_of("medical-coding", tracking_uri=uri)
-(folder / f"ready-{version}").touch()
-while not (folder / "go").exists():
-    time.sleep(0.001)
-try:
-    promote("medical-coding", version, "champion", by=Signers("bob", "eve"), desk=desk, expected=1)
-    print("won")
-except RegistryError as error:
-    print("lost", error)
+for line in sys.stdin:
+    folder, version, store_url = json.loads(line)
+    folder = Path(folder)
+    uri = f"sqlite:///{folder}/mlflow.db"
+    desk = Desk(uri, open_store(store_url), folder / "cache", lambda _: None)
+    aliases_of("medical-coding", tracking_uri=uri)
+    (folder / f"ready-{version}").touch()
+    while not (folder / "go").exists():
+        time.sleep(0.001)
+    try:
+        promote("medical-coding", version, "champion", by=Signers("bob", "eve"), desk=desk, expected=1)
+        print("won", flush=True)
+    except RegistryError as error:
+        print("lost", " ".join(str(error).split()), flush=True)
 """
 
 
-def race(folder, store_url):
-    """Two processes promote versions 2 and 3 over version 1 at once; what each printed."""
-    racers = [
+@pytest.fixture(scope="module")
+def racers():
+    """Two processes that promote when they are told to; starting one takes seconds, so they serve every race."""
+    processes = [
         subprocess.Popen(
-            [sys.executable, "-c", RACE, str(folder), str(version), store_url],
-            cwd=REPOSITORY,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
+            [sys.executable, "-c", RACER], cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
-        for version in (2, 3)
+        for _ in range(2)
     ]
+    yield processes
+    for process in processes:
+        process.communicate(timeout=60)
+
+
+def race(racers, folder, store_url):
+    """Two processes promote versions 2 and 3 over version 1 at once; what each said."""
+    for racer, version in zip(racers, (2, 3), strict=True):
+        print(json.dumps([str(folder), version, store_url]), file=racer.stdin, flush=True)
     deadline = time.monotonic() + 60
     while len(list(folder.glob("ready-*"))) < 2 and time.monotonic() < deadline:
         time.sleep(0.02)
     (folder / "go").touch()
-    return [racer.communicate(timeout=60) for racer in racers]
+    return [racer.stdout.readline() for racer in racers]
 
 
 def assert_one_won(desk, results):
-    assert sorted(out.split()[0] for out, _ in results) == ["lost", "won"], results
-    winner = 2 if results[0][0].startswith("won") else 3
+    assert sorted(said.split()[0] for said in results) == ["lost", "won"], results
+    winner = 2 if results[0].startswith("won") else 3
     assert champion(desk) == winner
     assert [e.details["version_after"] for e in desk.ledger.events(action="release.promote")] == [1, winner]
     assert drift(desk) == []
 
 
 @pytest.mark.slow
-def test_of_two_processes_that_promote_at_once_exactly_one_wins(desk, add_version, tmp_path):
+def test_of_two_processes_that_promote_at_once_exactly_one_wins(desk, add_version, racers, tmp_path):
     for _ in range(3):
         add_version()
     promote(NAME, 1, "champion", by=BY, desk=desk)
 
-    assert_one_won(desk, race(tmp_path, f"sqlite:///{tmp_path}/preceptor.db"))
+    assert_one_won(desk, race(racers, tmp_path, f"sqlite:///{tmp_path}/preceptor.db"))
 
 
 @pytest.mark.slow
 @pytest.mark.postgres
-def test_of_two_processes_exactly_one_wins_with_a_ledger_in_postgresql(desk, add_version, tmp_path, postgres_url):
+def test_of_two_processes_exactly_one_wins_with_a_ledger_in_postgresql(
+    desk, add_version, racers, tmp_path, postgres_url
+):
     store = open_store(postgres_url)
     desk = dataclasses.replace(desk, store=store)
     for _ in range(3):
         add_version()
     promote(NAME, 1, "champion", by=BY, desk=desk)
 
-    assert_one_won(desk, race(tmp_path, postgres_url))
+    assert_one_won(desk, race(racers, tmp_path, postgres_url))
     assert desk.ledger.verify() == len(desk.ledger.events())
     store.dispose()

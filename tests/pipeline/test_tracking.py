@@ -24,16 +24,9 @@ SETTINGS = {"name": "medical-coding", "router": {"family": "mf", "rank": 32, "l2
 REPOSITORY = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory):
-    file = tmp_path_factory.mktemp("mlflow-template") / "mlflow.db"
-    open_client(f"sqlite:///{file}")
-    return file
-
-
 @pytest.fixture
-def bench(empty_store, tmp_path):
-    shutil.copy(empty_store, tmp_path / "mlflow.db")
+def bench(empty_mlflow, tmp_path):
+    shutil.copy(empty_mlflow, tmp_path / "mlflow.db")
     return Workbench(f"sqlite:///{tmp_path / 'mlflow.db'}", "medical-coding")
 
 
