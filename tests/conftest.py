@@ -10,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -93,3 +94,15 @@ def chromium() -> str:
     if path is None:
         absent("Chromium (Debian's package chromium)")
     return str(path)
+
+
+@pytest.fixture(scope="session")
+def empty_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow database without a run, to be copied: making one takes seconds."""
+    from models.mlflow_store import open_client
+
+    file = tmp_path_factory.mktemp("mlflow-template") / "mlflow.db"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # MLflow's own, on libraries that it uses
+        open_client(f"sqlite:///{file}")
+    return file

@@ -14,6 +14,9 @@ from tests.gateway.conftest import FixedRouter, SaysCode, completion
 from verifiers.chain import CheckResult
 from verifiers.stakes import StakesPolicy
 
+ONE_LOOP = asyncio.Runner()
+"""One event loop for all examples: 2,000 loops, each with threads of its own, cost more than what is tested."""
+
 WRONG = ("wrong", "", None, [], 3, "Right")
 BREAKS = (RuntimeError("x"), TimeoutError(), ValueError(), MemoryError(), KeyError("x"), RecursionError())
 MALFORMED = (None, True, 1, float("nan"), "pass", {"outcome": "pass"})
@@ -78,6 +81,12 @@ injected = st.one_of(
 strong_replies = st.sampled_from([completion("strong"), UpstreamFailure("large", "timeout"), RuntimeError("x")])
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _loop_is_closed():
+    yield
+    ONE_LOOP.close()
+
+
 @settings(max_examples=2000, deadline=None)
 @given(routers, weak_replies, st.lists(injected, max_size=2), strong_replies, st.sampled_from(["auto", "small"]))
 def test_no_unverified_high_stakes_weak_answer_leaves(router, weak, results, strong, model):
@@ -92,7 +101,7 @@ def test_no_unverified_high_stakes_weak_answer_leaves(router, weak, results, str
         return await controller.acompletion(model=model, messages=[{"role": "user", "content": "Q"}], stakes="low")
 
     try:
-        reply = asyncio.run(answer())
+        reply = ONE_LOOP.run(answer())
     except StrongFailed:
         return
     if reply.decision.answered_by == "small":

@@ -126,8 +126,8 @@ def test_a_bundle_for_another_pair_does_not_decide(make_client, ask):
 def test_a_slow_router_is_not_waited_for(make_client, ask):
     router = FixedRouter()
     release = threading.Event()
-    router.probabilities = lambda texts: np.full(1, 0.1 * release.wait(10))
     client = make_client(router, router_timeout_s=0.05)
+    router.probabilities = lambda texts: np.full(1, 0.1 * release.wait(10))  # slow once the gateway has warmed up
 
     started = time.perf_counter()
     response = ask(client)

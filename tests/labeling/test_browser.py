@@ -58,35 +58,45 @@ def served(imported) -> Iterator[tuple[sa.Engine, str]]:
     thread.join(timeout=10)
 
 
-@pytest.fixture
-def open_page(chromium, served, clock):
-    """Open the judging screen, signed in, in a browser of this width and colour scheme."""
+@pytest.fixture(scope="module")
+def browser(chromium):
+    """One Chromium for all tests; each test opens contexts of its own, which share nothing."""
     from playwright.sync_api import sync_playwright
 
-    store, address = served
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
-
-        def sign_in(name="Dana Ruiz", *, width=1280, scheme="light", scripts=True):
-            from datetime import UTC, datetime
-
-            context = browser.new_context(
-                viewport={"width": width, "height": 900}, color_scheme=scheme, java_script_enabled=scripts
-            )
-            page, seen = context.new_page(), Seen()
-            page.on("request", lambda request: seen.hosts.add(urlsplit(request.url).netloc))
-            page.on("console", lambda message: seen.errors.append(message.text) if message.type == "error" else None)
-            page.on("pageerror", lambda error: seen.errors.append(str(error)))
-            page.on("response", lambda response: seen.bodies.append(str(response.all_headers()) + text_of(response)))
-            token = invite(store, name, by="lead", now=datetime.now(UTC))
-            page.goto(f"{address}/sign-in?token={token}")
-            page.get_by_role("button", name="Sign in").click()
-            page.wait_for_url("**/judge")
-            page.wait_for_load_state()
-            return page, seen
-
-        yield sign_in
+        yield browser
         browser.close()
+
+
+@pytest.fixture
+def open_page(browser, served, clock):
+    """Open the judging screen, signed in, in a browser of this width and colour scheme."""
+    store, address = served
+    contexts = []
+
+    def sign_in(name="Dana Ruiz", *, width=1280, scheme="light", scripts=True):
+        from datetime import UTC, datetime
+
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme, java_script_enabled=scripts
+        )
+        contexts.append(context)
+        page, seen = context.new_page(), Seen()
+        page.on("request", lambda request: seen.hosts.add(urlsplit(request.url).netloc))
+        page.on("console", lambda message: seen.errors.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: seen.errors.append(str(error)))
+        page.on("response", lambda response: seen.bodies.append(str(response.all_headers()) + text_of(response)))
+        token = invite(store, name, by="lead", now=datetime.now(UTC))
+        page.goto(f"{address}/sign-in?token={token}")
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url("**/judge")
+        page.wait_for_load_state()
+        return page, seen
+
+    yield sign_in
+    for context in contexts:
+        context.close()
 
 
 def text_of(response):

@@ -37,16 +37,9 @@ TAGS = {"dataset": "d" * 64, "weak": "cheap", "strong": "dear", "family": "mf", 
 REPOSITORY = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory):
-    file = tmp_path_factory.mktemp("mlflow-template") / "mlflow.db"
-    open_client(f"sqlite:///{file}")
-    return file
-
-
 @pytest.fixture
-def uri(empty_store, tmp_path):
-    shutil.copy(empty_store, tmp_path / "mlflow.db")
+def uri(empty_mlflow, tmp_path):
+    shutil.copy(empty_mlflow, tmp_path / "mlflow.db")
     return f"sqlite:///{tmp_path / 'mlflow.db'}"
 
 
@@ -304,8 +297,8 @@ def test_two_processes_may_touch_a_new_sqlite_store_at_once(tmp_path):
 
 
 @pytest.fixture
-def server(empty_store, tmp_path):
-    shutil.copy(empty_store, tmp_path / "server.db")
+def server(empty_mlflow, tmp_path):
+    shutil.copy(empty_mlflow, tmp_path / "server.db")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
