@@ -4,6 +4,7 @@
     |-- SettingsError        a YAML that does not describe a run; every fault at once
     |-- DataError            rows that cannot be read; every fault with file and line
     |-- NotEnoughLabels      a statistical question asked of too few rows
+    |-- TrainingError        a training that cannot start, go on or be taken up again
     |-- BundleError          a bundle that is missing, altered, or of another format
     |-- RegistryError        the model registry refused or is out of reach
     |-- LedgerError          the ledger does not verify, or refuses an event
@@ -45,6 +46,10 @@ class DataError(PreceptorError):
 
 class NotEnoughLabels(PreceptorError):
     """Too few labelled rows for the question asked."""
+
+
+class TrainingError(PreceptorError):
+    """A training cannot start, cannot go on, or cannot be taken up where it stopped."""
 
 
 class BundleError(PreceptorError):

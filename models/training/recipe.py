@@ -28,9 +28,10 @@ class TrainingRecipe:
     """Share of all steps over which the step size rises; it then falls to zero along a cosine."""
     max_epochs: int = 3
     tokens_per_step: int = 4096
-    """Padded tokens behind one optimiser step, over all processes."""
+    """Tokens behind one optimiser step, padding not counted, over all processes; a step may hold one text more."""
     tokens_at_once: int = 4096
-    """Padded tokens in one forward pass of one process; less than `tokens_per_step` means gradient accumulation."""
+    """Most tokens, padding counted, in one forward pass of one process. A step has as many passes as its lengths ask
+    for, and more where memory does: gradients add up over them."""
     max_gradient_norm: float = 1.0
     evaluations_per_epoch: int = 1
     patience: int = 2
