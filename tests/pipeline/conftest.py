@@ -1,11 +1,18 @@
 """A small world in which the general router is wrong about the specialty: words decide which model fails."""
 
+import io
 import json
 import shutil
+import sys
+import warnings
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import yaml
+
+from core.cli import main
 
 FOODS = (
     "bread butter cheese apple banana rice pasta soup salad cake chocolate honey carrot potato onion garlic pepper "
@@ -64,3 +71,29 @@ def world(tmp_path_factory: pytest.TempPathFactory, empty_mlflow: Path) -> Path:
     }
     (folder / "run.yaml").write_text(yaml.safe_dump(settings))
     return folder
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command printed, and its exit status."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def command(*words: object, check: bool = True) -> Said:
+    """Run `preceptor WORDS` in this process: what `main` does, without the seconds that importing MLflow takes."""
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    argv, sys.argv = sys.argv, ["preceptor", *map(str, words)]
+    try:
+        with redirect_stdout(out), redirect_stderr(err), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on a command line they are not errors either
+            main()
+    except SystemExit as exit_:
+        code = exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
+    finally:
+        sys.argv = argv
+    said = Said(code, out.getvalue(), err.getvalue())
+    assert not check or said.returncode == 0, said.stderr
+    return said

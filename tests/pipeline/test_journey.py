@@ -11,23 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.pipeline.conftest import command
+
 pytestmark = pytest.mark.slow
-
-
-def preceptor(*words: object, check: bool = True) -> subprocess.CompletedProcess:
-    code = "from core.cli import main; main()"
-    result = subprocess.run([sys.executable, "-c", code, *map(str, words)], capture_output=True, text=True, check=False)
-    assert not check or result.returncode == 0, result.stderr
-    return result
 
 
 @pytest.fixture(scope="module")
 def journey(world: Path) -> dict:
     """A run that was killed with SIGKILL while it trained, and then run again."""
-    code = "from core.cli import main; main()"
-    running = subprocess.Popen(
-        [sys.executable, "-c", code, "run", str(world / "run.yaml")], stderr=subprocess.PIPE, text=True
-    )
+    run = [sys.executable, "-c", "from core.cli import main; main()", "run", str(world / "run.yaml")]
+    running = subprocess.Popen(run, stderr=subprocess.PIPE, text=True)
     seen = ""
     deadline = time.monotonic() + 120
     while "- train" not in seen:
@@ -38,7 +31,8 @@ def journey(world: Path) -> dict:
     running.wait()
     running.stderr.close()
     killed_run = json.loads((world / "runs" / "small-world" / "mlflow_run.json").read_text())
-    again = preceptor("run", world / "run.yaml", "--json")
+    again = subprocess.run([*run, "--json"], capture_output=True, text=True, check=False)
+    assert again.returncode == 0, again.stderr
     return {"killed": killed_run, "stderr": again.stderr, **json.loads(again.stdout)}
 
 
@@ -66,13 +60,13 @@ def test_the_adapted_router_beats_the_base_with_an_interval_above_zero(journey):
 
 
 def test_a_second_run_changes_nothing(journey, world):
-    again = preceptor("run", world / "run.yaml", "--json")
+    again = command("run", world / "run.yaml", "--json")
 
     assert json.loads(again.stdout)["ran"] == []
 
 
 def test_a_dry_run_says_what_would_run_and_why(journey, world):
-    plan = preceptor("run", world / "run.yaml", "--dry-run", "--from", "evaluate", "--json")
+    plan = command("run", world / "run.yaml", "--dry-run", "--from", "evaluate", "--json")
 
     assert [(item["stage"], item["runs"]) for item in json.loads(plan.stdout)][4:6] == [
         ("calibrate", False),
@@ -81,7 +75,7 @@ def test_a_dry_run_says_what_would_run_and_why(journey, world):
 
 
 def test_evaluate_prints_figures_with_intervals_and_the_floors_on_the_same_rows(journey, world):
-    result = preceptor(
+    result = command(
         "evaluate", "--bundle", "models:/small-world@challenger", "--data", world / "outcomes.jsonl",
         "--domain", "coding", "--resamples", 300, "--json", *where(world),
     )  # fmt: skip
@@ -98,7 +92,7 @@ def test_evaluate_prints_figures_with_intervals_and_the_floors_on_the_same_rows(
 
 
 def test_evaluate_names_the_models_that_the_data_hold(journey, world):
-    result = preceptor(
+    result = command(
         "evaluate", "--bundle", "models:/small-world@challenger", "--data", world / "outcomes.jsonl",
         "--weak", "gpt-9", *where(world), check=False,
     )  # fmt: skip
@@ -109,7 +103,7 @@ def test_evaluate_names_the_models_that_the_data_hold(journey, world):
 
 def test_score_writes_one_probability_a_line_in_the_order_of_the_input(journey, world, tmp_path):
     (tmp_path / "queries.jsonl").write_text('{"query": "Injury by noodles"}\n{"query": "Injury by rickshaw"}\n')
-    preceptor(
+    command(
         "score", "--bundle", "models:/small-world@challenger", "--input", tmp_path / "queries.jsonl",
         "--output", tmp_path / "scores.txt", *where(world),
     )  # fmt: skip
@@ -120,7 +114,7 @@ def test_score_writes_one_probability_a_line_in_the_order_of_the_input(journey, 
 
 def test_score_refuses_a_file_with_a_bad_row_and_writes_nothing(journey, world, tmp_path):
     (tmp_path / "queries.jsonl").write_text('{"query": "gout"}\n{"text": "gout"}\n')
-    result = preceptor(
+    result = command(
         "score", "--bundle", "models:/small-world@challenger", "--input", tmp_path / "queries.jsonl",
         "--output", tmp_path / "scores.txt", *where(world), check=False,
     )  # fmt: skip
@@ -133,21 +127,21 @@ def test_score_refuses_a_file_with_a_bad_row_and_writes_nothing(journey, world, 
 def test_promotion_and_rollback_move_the_alias_and_the_ledger_shows_an_edit(journey, world):
     first, name = journey["registered"]["adapted"], "small-world"
     signed = ["--by", "ann", "--approved-by", "bob", *where(world), *ledger(world)]
-    refused = preceptor("promote", name, journey["registered"]["base"], *signed, check=False)
+    refused = command("promote", name, journey["registered"]["base"], *signed, check=False)
     assert (refused.returncode, "could not run" in refused.stderr) == (1, True)
-    preceptor("promote", name, first, *signed)
-    moved = preceptor("run", world / "run.yaml", "--from", "train", "--json")
+    command("promote", name, first, *signed)
+    moved = command("run", world / "run.yaml", "--from", "train", "--json")
     second = json.loads(moved.stdout)["registered"]["adapted"]
-    preceptor("promote", name, second, *signed)
-    back = preceptor("rollback", name, "--by", "ann", *where(world), *ledger(world), "--json")
+    command("promote", name, second, *signed)
+    back = command("rollback", name, "--by", "ann", *where(world), *ledger(world), "--json")
 
     assert json.loads(back.stdout)["version_after"] == first
-    assert "chain intact" in preceptor("ledger", "verify", *ledger(world)).stdout
+    assert "chain intact" in command("ledger", "verify", *ledger(world)).stdout
 
     with sqlite3.connect(world / "preceptor.db") as connection:
         connection.execute("DROP TRIGGER ledger_event_no_update")
         connection.execute("UPDATE ledger_event SET actor = 'bnn' WHERE actor = 'ann' AND action = 'release.promote'")
     connection.close()
-    broken = preceptor("ledger", "verify", *ledger(world), check=False)
+    broken = command("ledger", "verify", *ledger(world), check=False)
     assert broken.returncode == 1
     assert "its content does not match its hash" in broken.stderr
