@@ -76,7 +76,7 @@ class Checkpoints:
         self._fingerprint = dict(fingerprint)
         self._is_off = accelerator.distributed_type == DistributedType.DEEPSPEED
         self._writes = is_sharded or accelerator.is_main_process
-        self._folder = folder / "checkpoints"
+        self._folder = folder
         if is_sharded:
             self._fingerprint["processes"] = accelerator.num_processes
             self._folder = self._folder / f"process-{accelerator.process_index:03d}"
