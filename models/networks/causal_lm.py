@@ -1,0 +1,94 @@
+"""The causal router: any causal model of transformers, read at one place. Never generates.
+
+The last position of a left-padded batch is where the label is due. Of the output embedding only the rows of the label
+tokens are multiplied with the state there: for V tokens in the vocabulary and t in a prompt, c products instead of t V.
+"""
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from core.errors import BundleError
+from models.networks.loading import load_pretrained
+
+
+class LabelLogits(torch.nn.Module):
+    """A causal model that gives the logits of the label tokens at the last position.
+
+    Where the model does more with its logits than one product (caps or scales them, as Gemma and Cohere do), or where
+    its output layer carries an update, the model's own logits of the last position are taken.
+    """
+
+    label_ids: torch.Tensor
+    core: Any
+
+    def __init__(self, core: Any, label_ids: tuple[int, ...]) -> None:  # noqa: ANN401 - a transformers model
+        super().__init__()
+        self.core = core
+        self.register_buffer("label_ids", torch.tensor(label_ids), persistent=False)
+        self._takes_positions = "position_ids" in inspect.signature(core.base_model.forward).parameters
+        self.is_one_product = self._rows_suffice()
+
+    @property
+    def lm(self) -> Any:  # noqa: ANN401 - a transformers model
+        """The causal model itself; PEFT may wrap `core`."""
+        return self.core.get_base_model() if hasattr(self.core, "get_base_model") else self.core
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        """Logits of shape (b, classes), float32, of left-padded ids and their mask."""
+        if self.is_one_product and type(self.lm.get_output_embeddings()) is torch.nn.Linear:
+            return self.row_logits(input_ids, attention_mask)
+        return self.full_logits(input_ids, attention_mask)
+
+    def row_logits(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        """By the label tokens' rows of the output embedding alone."""
+        states = self.lm.base_model(
+            input_ids=input_ids, attention_mask=attention_mask, **self._arguments(attention_mask)
+        ).last_hidden_state[:, -1]
+        output = self.lm.get_output_embeddings()
+        bias = None if output.bias is None else output.bias[self.label_ids]
+        return torch.nn.functional.linear(states, output.weight[self.label_ids], bias).float()
+
+    def full_logits(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        """By the model's own logits of the whole vocabulary at the last position."""
+        logits: torch.Tensor = self.lm(
+            input_ids=input_ids, attention_mask=attention_mask, logits_to_keep=1, **self._arguments(attention_mask)
+        ).logits
+        return logits[:, -1, self.label_ids].float()
+
+    def _arguments(self, attention_mask: torch.Tensor) -> dict[str, Any]:
+        if not self._takes_positions:
+            return {"use_cache": False}
+        return {"use_cache": False, "position_ids": (attention_mask.cumsum(-1) - 1).clamp(min=0)}
+
+    @torch.no_grad()
+    def _rows_suffice(self) -> bool:
+        """Whether the label rows give the model's own logits, seen on a row of two tokens."""
+        if type(self.lm.get_output_embeddings()) is not torch.nn.Linear:
+            return False
+        ids = self.label_ids[:2].unsqueeze(0)
+        rows, full = (read(ids, torch.ones_like(ids)) for read in (self.row_logits, self.full_logits))
+        tolerance = 1e-4 if self.lm.dtype == torch.float32 else 2e-2
+        return torch.allclose(rows, full, rtol=tolerance, atol=tolerance)
+
+
+def causal_module(folder: Path, *, label_ids: tuple[int, ...], arguments: dict[str, Any]) -> LabelLogits:
+    """The causal model in `folder`, read at its label tokens.
+
+    Args:
+        folder: the checkpoint.
+        label_ids: token id of each class.
+        arguments: how transformers loads the weights: dtype, quantization.
+
+    Raises:
+        BundleError: the checkpoint does not load as a causal model.
+    """
+    lm, missing = load_pretrained("AutoModelForCausalLM", folder, **arguments)
+    if missing:
+        raise BundleError(
+            f"The checkpoint {folder.name} lacks {', '.join(sorted(missing)[:3])}, so its predictions would be random. "
+            "Name a causal model with all its weights."
+        )
+    return LabelLogits(lm.eval(), label_ids)

@@ -1,0 +1,85 @@
+"""One base network in memory with several updates on it by name. Switching an update loads nothing.
+
+All routers of one process that share a base share it here, whichever bundles they came from: a new version of a router
+takes its place beside the old one for the memory of its update alone. A base that no router uses is let go.
+"""
+
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+
+from models.networks.building import TextNetwork
+from models.networks.spec import NetworkSpec
+from models.networks.updates import load_update, update_files
+
+
+class HeldNetwork:
+    """A network and its updates. One thread at a time computes with it: an update is chosen for the whole network."""
+
+    def __init__(self, network: TextNetwork) -> None:
+        self._network = network
+        self._lock = threading.Lock()
+        self._n_added = 0
+        self._active: str | None = None
+
+    def add(self, files: Mapping[str, bytes]) -> "Update":
+        """Put one more update on the network.
+
+        Raises:
+            BundleError: the files are no update of this network.
+        """
+        with self._lock:
+            name = f"update{self._n_added}"
+            self._n_added += 1
+            module = self._network.module
+            device = next(module.parameters()).device
+            module.core = load_update(module.core, files, name)
+            module.to(device)
+            self._active = None
+        return Update(self, name)
+
+    @contextmanager
+    def using(self, update: "Update | None", spec: NetworkSpec) -> Iterator[TextNetwork]:
+        """The network with one update, or without any, read as `spec` says, for this thread alone."""
+        with self._lock:
+            if update is not None and update.name != self._active:
+                self._network.module.core.set_adapter(update.name, inference_mode=True)
+                self._active = update.name
+            yield replace(self._network, spec=spec)
+
+    def drop(self, name: str) -> None:
+        """Take an update off the network."""
+        with self._lock:
+            self._network.module.core.delete_adapter(name)
+            self._active = None
+
+
+class Update:
+    """One update on a held network; it is taken off when nobody holds this any more."""
+
+    def __init__(self, held: HeldNetwork, name: str) -> None:
+        self._held, self.name = held, name
+        weakref.finalize(self, held.drop, name)
+
+    def files(self, spec: NetworkSpec) -> dict[str, bytes]:
+        """The update as PEFT's two files."""
+        with self._held.using(self, spec) as network:
+            return update_files(network.module.core, self.name, base=spec.base)
+
+
+_HELD: "weakref.WeakValueDictionary[tuple[str, str], HeldNetwork]" = weakref.WeakValueDictionary()
+_HELD_LOCK = threading.Lock()
+
+
+def held_network(sha256: str, device: str, build: Callable[[], TextNetwork]) -> HeldNetwork:
+    """The base with this hash on this device: the one that is held, or a new one."""
+    with _HELD_LOCK:
+        found = _HELD.get((sha256, device))
+        if found is None:
+            network = build()
+            network.module.to(device)
+            network.module.eval()
+            _HELD[(sha256, device)] = found = HeldNetwork(network)
+        return found
