@@ -10,20 +10,33 @@ import click
 import pytest
 
 from core.cli import preceptor
+from core.settings import load_settings
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "mlflow").glob("*.md"))]
+CONFIGS = sorted((ROOT / "configs").glob("**/*.yaml"))
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted((ROOT / "mlflow").glob("*.md")),
+]
+
+
+FENCED = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.M | re.S)
 
 
 def command_lines() -> list[tuple[str, str]]:
     """Every `preceptor ...` line of a code block, continued lines joined, with the page it stands on."""
     lines = []
     for page in PAGES:
-        for block in re.findall(r"```(?:bash|sh|console)\n(.*?)```", page.read_text(), re.S):
+        text = page.read_text()
+        fenced = [block for word, block in FENCED.findall(text) if word in ("", "bash", "sh", "console")]
+        indented = re.findall(r"^ {4}preceptor .*", FENCED.sub("", text), re.M)
+        for block in [*fenced, *indented]:
             for line in block.replace("\\\n", " ").splitlines():
                 line = line.strip().removeprefix("$ ").split(" #")[0].split(" | ")[0].rstrip("& ")
                 if line.startswith("preceptor "):
-                    lines.append((page.name, line))
+                    lines.append((page.relative_to(ROOT).as_posix(), line))
     return lines
 
 
@@ -44,24 +57,56 @@ def examples() -> list[tuple[str, str]]:
     return found
 
 
-@pytest.mark.parametrize(("where", "line"), command_lines() + examples(), ids=lambda value: value[:60])
-def test_every_documented_command_parses_with_options_that_exist(where, line):
+def comments() -> list[tuple[str, str]]:
+    """The command that the first line of each YAML in configs/ names."""
+    return [(path.name, path.read_text().splitlines()[0].removeprefix("# ")) for path in CONFIGS]
+
+
+@pytest.mark.parametrize(("where", "line"), command_lines() + examples() + comments(), ids=lambda value: value[:60])
+def test_every_documented_command_is_one_with_these_options_and_arguments(where, line):
     words = shlex.split(line)[1:]
-    context = click.Context(preceptor)
-    command: click.Command = preceptor
-    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
-        inner = command.get_command(context, words.pop(0))
+    if words[-1:] == ["--help"] or words == ["--version"]:
+        words = words[:-1]
+    context, command = click.Context(preceptor, info_name="preceptor"), preceptor
+    while isinstance(command, click.Group) and words:
+        name, *words = words
+        inner = command.get_command(context, name)
         assert inner is not None, f"{where}: no such command: {line}"
         command = inner
-    if words in (["--help"], ["--version"]):
-        return
-    parser = command.make_parser(click.Context(command, info_name=line))
-    parser.parse_args(words)
+    if not isinstance(command, click.Group):
+        command.make_context(line, words)  # refuses what is unknown, missing, too much, or of another type
+
+
+@pytest.mark.parametrize("line", ["preceptor run", "preceptor run a.yaml --fast", "preceptor rollback a b --by ann"])
+def test_a_command_that_is_not_one_would_be_noticed(line):
+    with pytest.raises(click.UsageError):
+        test_every_documented_command_is_one_with_these_options_and_arguments("here", line)
 
 
 def test_there_are_commands_to_check():
-    assert len(command_lines()) >= 5
+    assert len(command_lines()) >= 15
     assert len(examples()) >= 10
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
+def test_every_yaml_in_configs_describes_a_run_and_starts_with_its_command(path):
+    assert load_settings(path).name
+    assert path.read_text().startswith(f"# preceptor run {path.relative_to(ROOT).as_posix()}\n")
+
+
+def test_every_word_for_make_is_a_target_of_the_makefile():
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
+    named = {word for page in PAGES for word in re.findall(r"(?:^|`)make ([a-z]+)", page.read_text(), re.M)}
+
+    assert named and named <= targets
+
+
+def test_every_module_that_is_run_by_name_exists():
+    named = {name for page in PAGES for name in re.findall(r"python -m ([\w.]+)", page.read_text())}
+    ours = {name for name in named if (ROOT / name.split(".")[0]).is_dir()}
+
+    assert ours
+    assert [name for name in sorted(ours) if not (ROOT / f"{name.replace('.', '/')}.py").is_file()] == []
 
 
 @pytest.mark.parametrize("page", ["cli.md", "settings.md"])
