@@ -3,6 +3,8 @@
 | family | files |
 |---|---|
 | mf | weights.safetensors, models.json, and adapter/ with the LoRA update in PEFT's files |
+| similarity | examples.safetensors, kernel.json |
+| bert, causal_lm | network.json, and update/ with the LoRA update or checkpoint/ with merged weights |
 """
 
 import json
@@ -19,6 +21,7 @@ from models.adaptation import adapter_files, adapter_from_files
 from models.matrix_factorization import MatrixFactorization
 from models.mf_router import MfRouter
 from models.router import Router
+from models.similarity import Kernel, SimilarityRouter
 
 Files = Mapping[str, bytes]
 
@@ -104,7 +107,35 @@ def _read_mf(files: Files, reading: Reading) -> MfRouter:
     return router
 
 
-_FAMILIES = {"mf": _Family(_write_mf, _read_mf)}
+def _write_similarity(router: SimilarityRouter) -> Files:
+    return {
+        "examples.safetensors": safetensors.save(router.to_arrays()),
+        "kernel.json": as_json(router.kernel.model_dump(mode="json")),
+    }
+
+
+def _read_similarity(files: Files, reading: Reading) -> SimilarityRouter:
+    kernel = Kernel.model_validate_json(files["kernel.json"])
+    return SimilarityRouter.from_arrays(kernel, safetensors.load(files["examples.safetensors"]))
+
+
+def _write_text(router: Any) -> Files:  # noqa: ANN401 - a TextRouter, which imports torch
+    files: Files = router.to_files()
+    return files
+
+
+def _read_text(files: Files, reading: Reading) -> Router:
+    from models.text_router import TextRouter
+
+    return TextRouter.from_files(files, n_threads=reading.n_threads)
+
+
+_FAMILIES = {
+    "mf": _Family(_write_mf, _read_mf),
+    "similarity": _Family(_write_similarity, _read_similarity),
+    "bert": _Family(_write_text, _read_text),
+    "causal_lm": _Family(_write_text, _read_text),
+}
 
 
 def _family(name: str) -> _Family:

@@ -107,14 +107,13 @@ def _facts(
 ) -> BundleFacts:
     calibration = read_json(work.inputs["calibrate"] / "calibration.json")[role]
     encoder = read_json(work.inputs["embed"] / "encoder.json")
-    reads_vectors = router.dimension is not None
     return BundleFacts(
         name=settings.name,
         family=router.family,
         weak=settings.pair.weak.name,
         strong=settings.pair.strong.name,
-        encoder=EncoderSpec.model_validate(encoder["spec"]) if reads_vectors else None,
-        encoder_sha256=encoder["sha256"] if reads_vectors else None,
+        encoder=None if router.dimension is None else EncoderSpec.model_validate(encoder["spec"]),
+        encoder_sha256=None if router.dimension is None else encoder["sha256"],
         calibrator=Calibrator.model_validate(calibration["calibrator"]),
         thresholds={"default": calibration["threshold"]},
         settings_fingerprint=fingerprint.of_json(settings.model_dump(mode="json")),

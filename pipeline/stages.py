@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
+from jaxtyping import Int
 from safetensors.numpy import save_file
 
 from core import fingerprint
@@ -24,10 +25,11 @@ from models.embedding_cache import embed as embed_cached
 from models.encoders import EncoderSpec, load_encoder
 from pipeline.assessing import evaluate
 from pipeline.engine import Stage, Work
+from pipeline.fitting import reads_vectors
 from pipeline.releasing import promote, register
 from pipeline.results import write_json
 from pipeline.split import assign_parts, components, crossing_components
-from pipeline.table import load_table, save_table, table_of
+from pipeline.table import OutcomeTable, load_table, save_table, table_of
 from pipeline.tracking import TrackedRun
 from pipeline.training import calibrate, train
 
@@ -51,11 +53,13 @@ def stages_of(settings: RunSettings, tracked: TrackedRun | None = None) -> list[
     return [
         Stage("prepare", "read the outcomes", partial(prepare, s), lambda: [of("data"), files()]),
         Stage("split", "divide the rows", partial(split, s), lambda: of("data", "split"), ("prepare",)),
-        Stage("embed", "encode the queries", partial(embed, s), lambda: of("encoder"), ("prepare",)),
+        Stage(
+            "embed", "encode the queries", partial(embed, s), lambda: [of("encoder"), reads_vectors(s)], ("prepare",)
+        ),
         Stage(
             "train",
             "fit the base router, adapt it to the target",
-            partial(train, s),
+            partial(train, s, tracked),
             lambda: of("router", "adaptation", "network", "training", "threads"),
             ("prepare", "split", "embed"),
             revision=2,
@@ -118,15 +122,7 @@ def split(settings: RunSettings, work: Work) -> None:
             f"No row is of the target domains {', '.join(settings.data.target_domains)}. "
             f"The files hold {', '.join(_counts(table.domains))}; correct data.target_domains."
         )
-    component = components(table.texts, table.groups)
-    parts = assign_parts(
-        component,
-        table.texts,
-        is_target,
-        table.has_pair(settings.pair.weak.name, settings.pair.strong.name),
-        shares=(settings.split.train, settings.split.calibrate),
-        seed=settings.split.seed,
-    )
+    component, parts = divided(settings, table)
     crossing = crossing_components(component, parts)
     assert crossing == 0, f"{crossing} groups cross parts"
     counts = _counts(parts)
@@ -141,9 +137,27 @@ def split(settings: RunSettings, work: Work) -> None:
     write_json(work.out / "summary.json", {"rows_by_part": counts, "groups_in_more_than_one_part": crossing})
 
 
+def divided(settings: RunSettings, table: OutcomeTable) -> tuple[Int[np.ndarray, " n"], tuple[str, ...]]:
+    """The component and the part of each row."""
+    component = components(table.texts, table.groups)
+    parts = assign_parts(
+        component,
+        table.texts,
+        np.isin(table.domains, settings.data.target_domains),
+        table.has_pair(settings.pair.weak.name, settings.pair.strong.name),
+        shares=(settings.split.train, settings.split.calibrate),
+        seed=settings.split.seed,
+    )
+    return component, parts
+
+
 def embed(settings: RunSettings, work: Work) -> None:
-    """Encode each text once, ever: vectors are cached by content beside the runs."""
+    """Encode each text once, ever: vectors are cached by content beside the runs. Nothing to do where none are read."""
     table = load_table(work.inputs["prepare"])
+    if not reads_vectors(settings):
+        save_file({"embeddings": np.zeros((len(table), 0), dtype=np.float32)}, work.out / "embeddings.safetensors")
+        write_json(work.out / "encoder.json", None)
+        return
     e = settings.encoder
     spec = EncoderSpec(name=e.name, runtime=e.runtime, max_tokens=e.max_tokens)
     encoder = load_encoder(spec, n_threads=settings.threads)

@@ -1,5 +1,6 @@
 """The stages train and calibrate: base router, adaptation, floors, and what turns scores into probabilities."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -15,18 +16,24 @@ from models.targets import row_weights
 from pipeline.engine import Work
 from pipeline.fitting import How, Labels, adapt, fit_base
 from pipeline.results import Rows, load_rows, read_json, write_json
+from pipeline.tracking import TrackedRun
 
 ROUTERS = ("adapted", "base")
 """The two routers of a run; the first is the one in question."""
 
 
-def train(settings: RunSettings, work: Work) -> None:
+def train(settings: RunSettings, tracked: TrackedRun | None, work: Work) -> None:
     """Fit the base router on the other domains, adapt it on the target's training rows, fit the floors on the same."""
+
+    def curve(name: str, step: int, values: Mapping[str, float]) -> None:
+        if tracked is not None:
+            tracked.log_metrics({f"train/{name}/{key}": value for key, value in values.items()}, step=step)
+
     rows = load_rows(work)
     labels = labels_of(rows)
     pair = settings.pair.weak.name, settings.pair.strong.name
     target = labels.rows(rows.part("train"))
-    how = How(settings, folder=work.scratch, progress=work.progress)
+    how = How(settings, folder=work.scratch, progress=work.progress, curve=curve)
     base = fit_base(settings.router.family, labels.rows(rows.part("base")), how)
     adapted = adapt(settings.router.family, base, target, how)
     scores = {}
