@@ -9,7 +9,7 @@ from core.errors import DataError, PreceptorError
 from core.ledger import Ledger
 from labeling.assigning import next_task
 from labeling.importing import clear_item, import_pairs
-from labeling.tables import ANSWERS, ITEMS, PAIRS, PHI_FINDINGS
+from labeling.tables import ANSWERS, ITEMS, PAIRS, PHI_FINDINGS, SAMPLING
 from tests.labeling.conftest import STRONG, WEAK, row, write_rows
 
 
@@ -173,3 +173,20 @@ def test_the_order_of_a_pair_does_not_follow_the_models_names(imported):
         first = sa.select(ANSWERS.c.model).join(PAIRS, PAIRS.c.first_answer_id == ANSWERS.c.id)
         n_weak_first = list(connection.execute(first).scalars()).count(WEAK)
     assert 8 < n_weak_first < 32
+
+
+def test_how_a_query_was_chosen_is_kept_and_a_weight_out_of_range_is_named(store, tmp_path, clock):
+    good = write_rows(tmp_path / "a.jsonl", [row(1, weight=2, inclusion_probability=0.25), row(2, weight="")])
+    report = import_pairs(store, [good], by="lead", now=clock())
+    bad = write_rows(tmp_path / "b.jsonl", [row(3, weight=-1), row(4, inclusion_probability=2)])
+    with pytest.raises(DataError) as refused:
+        import_pairs(store, [bad], by="lead", now=clock())
+    with store.connect() as connection:
+        kept = connection.execute(sa.select(SAMPLING)).all()
+
+    assert report.fields_not_used == ()
+    assert [tuple(one) for one in kept] == [("task-001", 2.0, 0.25)]
+    assert refused.value.faults == (
+        f"{bad}:1: weight: Input should be greater than 0",
+        f"{bad}:2: inclusion_probability: Input should be less than or equal to 1",
+    )

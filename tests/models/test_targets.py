@@ -1,6 +1,9 @@
 """Targets and weights: the one rule by which every router learns from a row."""
 
+import re
 from datetime import UTC, datetime
+from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -54,6 +57,17 @@ def test_each_verdict_teaches_the_row_of_the_table(verdict, weak_mark, strong_ma
     np.testing.assert_array_equal(targets.classes[0], classes)
     np.testing.assert_array_equal(targets.win_share[0], win_share)
     assert targets.known.tolist() == [verdict is not Verdict.CANNOT_JUDGE]
+
+
+def test_the_table_in_docs_formats_is_what_is_computed():
+    page = (Path(__file__).parents[2] / "docs" / "formats.md").read_text()
+    table = re.findall(r"^\| ([a-z][^|]*) \| ([01]), ([01]) \| ([01]), ([01]), ([01]) \| (1|0|1/2) \|", page, re.M)
+
+    assert len(table) == 6
+    for label, weak, strong, *classes, win_share in table:
+        targets = targets_of(np.array([float(weak)]), np.array([float(strong)]))
+        assert targets.classes[0].tolist() == [float(share) for share in classes], label
+        assert targets.win_share[0] == float(Fraction(win_share)), label
 
 
 def test_the_classes_stand_in_the_order_that_the_networks_know():
