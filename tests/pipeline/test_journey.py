@@ -130,7 +130,7 @@ def test_promotion_and_rollback_move_the_alias_and_the_ledger_shows_an_edit(jour
     refused = command("promote", name, journey["registered"]["base"], *signed, check=False)
     assert (refused.returncode, "could not run" in refused.stderr) == (1, True)
     command("promote", name, first, *signed)
-    moved = command("run", world / "run.yaml", "--from", "train", "--json")
+    moved = command("run", world / "run.yaml", "--from", "register", "--json")
     second = json.loads(moved.stdout)["registered"]["adapted"]
     command("promote", name, second, *signed)
     back = command("rollback", name, "--by", "ann", *where(world), *ledger(world), "--json")
