@@ -4,6 +4,7 @@ accelerate reads what its launcher, its configuration or torchrun set: one CPU o
 recipe stays the same. FSDP must be version 2; DeepSpeed's stages 1 and 2 train, without checkpoints to resume from.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -19,19 +20,18 @@ def accelerator_for(recipe: TrainingRecipe) -> Any:  # noqa: ANN401 - accelerate
         MissingExtra: torch or accelerate is not installed.
         TrainingError: the launcher's settings ask for what the engine does not do.
     """
-    try:
-        import accelerate
-        from accelerate.state import AcceleratorState
-        from accelerate.utils import DistributedType
-    except ImportError as error:
-        raise MissingExtra("torch, peft and accelerate", "train", "Training a text network") from error
-    accelerate.PartialState()
+    processes = this_process()
+    import accelerate
+    from accelerate.state import AcceleratorState
+    from accelerate.utils import DistributedType
+
     mixed = "bf16" if precision_of(recipe) == "bf16" else "no"
     if AcceleratorState._shared_state and AcceleratorState().mixed_precision != mixed:
         AcceleratorState._reset_state()  # it remembers the precision of the process's first training
     # A weight that no text reaches (an encoder's unused pooler) must not stop several processes from agreeing.
     unused = accelerate.DistributedDataParallelKwargs(find_unused_parameters=True)
-    accelerator = accelerate.Accelerator(mixed_precision=mixed, kwargs_handlers=[unused])
+    on_cpu = processes.device.type == "cpu"
+    accelerator = accelerate.Accelerator(cpu=on_cpu, mixed_precision=mixed, kwargs_handlers=[unused])
     accelerator.gradient_accumulation_steps = 1  # the loop divides once; a launcher's number would divide again
     if accelerator.distributed_type == DistributedType.FSDP and not accelerator.is_fsdp2:
         raise TrainingError("accelerate is set to FSDP version 1. Set fsdp_version to 2 (`accelerate config`).")
@@ -43,6 +43,29 @@ def accelerator_for(recipe: TrainingRecipe) -> Any:  # noqa: ANN401 - accelerate
         plugin.deepspeed_config["gradient_accumulation_steps"] = 1
         plugin.deepspeed_config["gradient_clipping"] = recipe.max_gradient_norm
     return accelerator
+
+
+def this_process() -> Any:  # noqa: ANN401 - accelerate is imported late
+    """What accelerate knows: how many processes there are, which this one is, and its device.
+
+    Raises:
+        MissingExtra: torch or accelerate is not installed.
+        TrainingError: the launcher started several processes that do not know of each other.
+    """
+    try:
+        import accelerate
+        import torch
+    except ImportError as error:
+        raise MissingExtra("torch, peft and accelerate", "train", "Training a text network") from error
+    # Without the word "cpu", accelerate lets each of torchrun's processes on a CPU believe that it is alone.
+    state = accelerate.PartialState(cpu=not torch.accelerator.is_available())
+    launched = int(os.environ.get("WORLD_SIZE", "1"))
+    if state.num_processes != launched:
+        raise TrainingError(
+            f"{launched} processes were launched and each believes that there are {state.num_processes}, "
+            "so each would train alone. Set ACCELERATE_USE_CPU=true, or launch on as many GPUs."
+        )
+    return state
 
 
 def precision_of(recipe: TrainingRecipe) -> str:

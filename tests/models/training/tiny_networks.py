@@ -22,7 +22,7 @@ class TinyNetwork:
         return self.module(input_ids=input_ids, attention_mask=attention_mask).logits.float()
 
 
-def tiny_bert(*, dropout=0.0, seed=0):
+def tiny_bert(*, dropout=0.0, seed=0, unused=False):
     torch.manual_seed(seed)
     config = BertConfig(
         vocab_size=VOCABULARY,
@@ -35,7 +35,10 @@ def tiny_bert(*, dropout=0.0, seed=0):
         attention_probs_dropout_prob=dropout,
         num_labels=N_CLASSES,
     )
-    return TinyNetwork(BertForSequenceClassification(config))
+    network = TinyNetwork(BertForSequenceClassification(config))
+    if unused:  # as an encoder's pooler under a head of one's own
+        network.module.unused = torch.nn.Linear(4, 4)
+    return network
 
 
 def tiny_llama(*, seed=0):
