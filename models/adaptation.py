@@ -58,6 +58,7 @@ def adapt(  # noqa: PLR0913 - data, pair and recipe
     *,
     pair: tuple[str, str],
     recipe: Recipe,
+    weights: Float[np.ndarray, " n"] | None = None,
     groups: Shaped[np.ndarray, " n"] | None = None,
     on_step: Callable[[int, int], None] = lambda done, total: None,
 ) -> LoraAdapter:
@@ -71,6 +72,8 @@ def adapt(  # noqa: PLR0913 - data, pair and recipe
         gap: quality of the strong answer minus that of the weak one, in [-1, 1].
         pair: names of the weak and the strong model; the base must know both (`with_stand_ins`).
         recipe: rank, step size, decay, seed, threads.
+        weights: how much each row counts, > 0, as `models.targets.row_weights` gives it; None: each once. A row of
+            weight 2 is as good as the same row twice.
         groups: rows of one group share a fold; None: each row alone.
         on_step: told of finished epochs and their number.
 
@@ -90,9 +93,9 @@ def adapt(  # noqa: PLR0913 - data, pair and recipe
     decay, losses = recipe.weight_decay, dict[float, float]()
     if decay is None:
         prior = base.collapse(*pair).vector.astype(np.float64) / base.scale
-        decay, losses = choose_strength(features, targets, prior, groups=groups, seed=recipe.seed)
+        decay, losses = choose_strength(features, targets, prior, weights=weights, groups=groups, seed=recipe.seed)
     recipe = replace(recipe, weight_decay=decay)
-    model = trained_network(base, features, targets, pair=pair, recipe=recipe, on_epoch=on_step)
+    model = trained_network(base, features, targets, pair=pair, recipe=recipe, on_epoch=on_step, weights=weights)
     tensors, config = exported(model)
     return LoraAdapter(tensors, config, base.sha256, decay, recipe.max_epochs, len(gap), tuple(losses.items()))
 

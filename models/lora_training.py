@@ -1,8 +1,8 @@
 """Trains the LoRA update of a matrix-factorization router: PEFT and AdamW. The adaptation's one file with torch.
 
-The loss is the mean logistic loss over the labels plus weight_decay / (2 n) times the squared length of what the update
-adds to the pair's collapsed vector: decay toward the base, whatever the factors A and B look like. AdamW's own decay is
-off: it would shrink each factor, and so pull with a force that depends on rank and step size.
+The loss is the weighted mean logistic loss over the labels plus weight_decay / (2 * sum of weights) times the squared
+length of what the update adds to the pair's collapsed vector: decay toward the base, whatever the factors A and B look
+like. AdamW's own decay is off: it would shrink each factor, and so pull with a force that depends on rank and step size.
 """
 
 from collections.abc import Callable
@@ -37,7 +37,7 @@ class Recipe:
     """Threads of torch while it trains; the weights depend on it in the last bits."""
 
 
-def trained_network(
+def trained_network(  # noqa: PLR0913 - data, pair and recipe
     base: MatrixFactorization,
     features: Float[np.ndarray, "n d"],
     targets: Float[np.ndarray, " n"],
@@ -45,6 +45,7 @@ def trained_network(
     pair: tuple[str, str],
     recipe: Recipe,
     on_epoch: Callable[[int, int], None],
+    weights: Float[np.ndarray, " n"] | None = None,
 ) -> Any:  # noqa: ANN401 - a PEFT model; torch is imported late
     """The PEFT model after `max_epochs` over all rows; equal arguments give equal weights on one machine.
 
@@ -55,6 +56,7 @@ def trained_network(
         pair: names of the weak and the strong model.
         recipe: with a `weight_decay` that is a number.
         on_epoch: told of finished epochs and their number.
+        weights: how much each row counts, > 0; None: each once.
 
     Raises:
         MissingExtra: torch or peft is not installed.
@@ -66,7 +68,9 @@ def trained_network(
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.seed)
             model = untrained_network(base, recipe)
-        loss = _loss(torch, model, base, features, targets, pair=pair, weight_decay=recipe.weight_decay or 0.0)
+        counts = np.ones(len(targets)) if weights is None else weights
+        labels = features, targets, counts
+        loss = _loss(torch, model, base, labels, pair=pair, weight_decay=recipe.weight_decay or 0.0)
         trained = [weight for weight in model.parameters() if weight.requires_grad]
         optimizer = torch.optim.AdamW(trained, lr=recipe.learning_rate, weight_decay=0.0)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=recipe.max_epochs)
@@ -155,19 +159,18 @@ _KEPT_CONFIG = (
 """What of PEFT's config decides the update; its other fields stand at their defaults or name paths of this machine."""
 
 
-def _loss(  # noqa: PLR0913 - everything that the loss is a function of
+def _loss(
     torch: Any,  # noqa: ANN401
     model: Any,  # noqa: ANN401
     base: MatrixFactorization,
-    features: Float[np.ndarray, "n d"],
-    targets: Float[np.ndarray, " n"],
+    labels: tuple[Float[np.ndarray, "n d"], Float[np.ndarray, " n"], Float[np.ndarray, " n"]],
     *,
     pair: tuple[str, str],
     weight_decay: float,
 ) -> Callable[[], Any]:
     weak, strong = (base.index_of(name) for name in pair)
-    inputs = torch.from_numpy(np.asarray(features, dtype=np.float32))
-    goals = torch.from_numpy(np.asarray(targets, dtype=np.float32))
+    inputs, goals, counts = (torch.from_numpy(np.asarray(column, dtype=np.float32)) for column in labels)
+    total = float(counts.sum())
     direction = torch.from_numpy((base.model_vectors[strong] - base.model_vectors[weak]).astype(np.float32))
     intercept = float(base.model_biases[strong] - base.model_biases[weak])
     projection, classifier = (getattr(model.base_model.model, name) for name in MODULES)
@@ -178,8 +181,9 @@ def _loss(  # noqa: PLR0913 - everything that the loss is a function of
         weights = (layer.base_layer.weight + layer.get_delta_weight("default") for layer in (projection, classifier))
         projected, classified = weights
         moved = (classified[0] * direction) @ projected - before
-        pull = weight_decay / (2 * len(goals)) * (moved @ moved)
-        return torch.nn.functional.binary_cross_entropy_with_logits(logits, goals) + pull
+        pull = weight_decay / (2 * total) * (moved @ moved)
+        losses = torch.nn.functional.binary_cross_entropy_with_logits(logits, goals, weight=counts, reduction="sum")
+        return losses / total + pull
 
     return loss
 

@@ -140,6 +140,37 @@ def test_ties_count(base, labels):
     assert far_from_half[1] < far_from_half[0] - 0.05
 
 
+def test_a_row_of_weight_two_is_as_good_as_the_same_row_twice(base, labels):
+    embeddings, gap = labels
+    doubled = np.arange(len(gap)) % 3 == 0
+    twice = np.concatenate([np.arange(len(gap)), np.flatnonzero(doubled)])
+    chosen = replace(SHORT, weight_decay=None)
+    weighted = adapt(base, embeddings, gap, pair=PAIR, recipe=SHORT, weights=np.where(doubled, 2.0, 1.0))
+    repeated = adapt(base, embeddings[twice], gap[twice], pair=PAIR, recipe=SHORT)
+    same_fold = np.concatenate([np.arange(len(gap)), np.flatnonzero(doubled)])
+    by_weight = adapt(base, embeddings, gap, pair=PAIR, recipe=chosen, weights=np.where(doubled, 2.0, 1.0))
+    by_rows = adapt(base, embeddings[twice], gap[twice], pair=PAIR, recipe=chosen, groups=same_fold)
+
+    there, back = (merge(base, adapter).collapse(*PAIR) for adapter in (weighted, repeated))
+    np.testing.assert_allclose(there.vector, back.vector, atol=1e-3 * np.abs(back.vector).max())
+    np.testing.assert_allclose(
+        [loss for _, loss in by_weight.held_out_losses], [loss for _, loss in by_rows.held_out_losses], rtol=1e-4
+    )
+
+
+def test_weights_decide_what_is_learned(base, labels):
+    embeddings, gap = labels
+    against = np.vstack([embeddings, embeddings]), np.concatenate([gap, 1 - gap])
+    heavy, light = np.full(len(gap), 50.0), np.full(len(gap), 0.02)
+    true, false = (
+        merge(base, adapt(base, *against, pair=PAIR, recipe=SHORT, weights=np.concatenate(sides)))
+        for sides in ((heavy, light), (light, heavy))
+    )
+
+    assert ranking_gain(scores(true, embeddings), gap) > ranking_gain(scores(base, embeddings), gap)
+    assert ranking_gain(scores(false, embeddings), gap) < ranking_gain(scores(base, embeddings), gap)
+
+
 def test_more_decay_stays_nearer_to_the_base(base, labels):
     moved = []
     for weight_decay in (1.0, 1_000.0, 1e6):
