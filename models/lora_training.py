@@ -2,7 +2,7 @@
 
 The loss is the weighted mean logistic loss over the labels plus weight_decay / (2 * sum of weights) times the squared
 length of what the update adds to the pair's collapsed vector: decay toward the base, whatever the factors A and B look
-like. AdamW's own decay is off: it would shrink each factor, and so pull with a force that depends on rank and step size.
+like. AdamW's own decay is off: it would shrink each factor, and pull with a force that depends on rank and step size.
 """
 
 from collections.abc import Callable

@@ -134,6 +134,7 @@ def _mf_adapt(base: MfRouter, rows: Labels, how: How) -> MfRouter:
         rows.embeddings,
         rows.gap(*how.pair),
         pair=how.pair,
+        weights=rows.weights,
         groups=rows.groups,
         recipe=adaptation.Recipe(
             rank=recipe.lora_rank,
