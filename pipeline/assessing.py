@@ -130,7 +130,8 @@ def _lineage(settings: RunSettings, work: Work) -> dict[str, str]:
     summary = read_json(work.inputs["prepare"] / "summary.json")
     return {
         "data": summary["data_sha256"],
-        "encoder": f"{settings.encoder.name} ({settings.encoder.runtime}) {encoder['sha256']}",
+        "router": settings.router.family,
+        "encoder": f"{settings.encoder.name} ({settings.encoder.runtime}) {encoder['sha256']}" if encoder else "none",
         "settings": read_json(work.inputs["train"] / "stage.json")["key"],
         "preceptor": version("preceptor"),
     }

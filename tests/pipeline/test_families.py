@@ -1,0 +1,102 @@
+"""Every family of routers takes the same road: run, register, evaluate and score from the registry."""
+
+import json
+
+import pytest
+import yaml
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+from transformers import BertConfig, BertModel, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from tests.pipeline.conftest import command, world_rows
+
+pytestmark = pytest.mark.slow
+
+SMALL = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+BRIEF = {"max_epochs": 1, "tokens_per_step": 256, "max_tokens": 32}
+
+
+@pytest.fixture(scope="module")
+def checkpoints(tmp_path_factory):
+    """Folders of a random two-layer BERT and a random two-layer Llama that know the world's words."""
+    folder = tmp_path_factory.mktemp("checkpoints")
+    words = sorted({word for row in world_rows() for word in row["query"].lower().replace(",", " ").split()})
+    known = dict.fromkeys(["[PAD]", "[UNK]", "[CLS]", "[SEP]", ",", *"ABCDEFGHIJabcdefghij0123456789", *words])
+    vocabulary = {token: i for i, token in enumerate(known)}
+    for name in ("bert", "causal_lm"):
+        inner = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
+        inner.normalizer = normalizers.Lowercase()
+        inner.pre_tokenizer = pre_tokenizers.Whitespace()
+        inner.add_special_tokens(["[PAD]", "[UNK]", "[CLS]", "[SEP]"])
+        if name == "bert":
+            inner.post_processor = processors.TemplateProcessing(
+                single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+            )
+        tokenizer = PreTrainedTokenizerFast(tokenizer_object=inner, pad_token="[PAD]", unk_token="[UNK]")
+        tokenizer.save_pretrained(folder / name)
+    BertModel(BertConfig(vocab_size=len(vocabulary), **SMALL)).save_pretrained(folder / "bert")
+    LlamaForCausalLM(LlamaConfig(vocab_size=len(vocabulary), **SMALL)).save_pretrained(folder / "causal_lm")
+    return folder
+
+
+def run_of(world, family, **sections):
+    """The world's YAML with another router, under a name of its own."""
+    settings = yaml.safe_load((world / "run.yaml").read_text())
+    settings |= {"name": f"w-{family.replace('_', '-')}", "router": {"family": family}, **sections}
+    path = world / f"{family}.yaml"
+    path.write_text(yaml.safe_dump(settings))
+    return path, settings["name"]
+
+
+def measured(world, family, **sections):
+    """Figures of the family's challenger on the specialty's rows, read back from the registry."""
+    path, name = run_of(world, family, **sections)
+    ran = json.loads(command("run", path, "--json").stdout)
+    evaluated = command(
+        "evaluate", "--bundle", f"models:/{name}@challenger", "--data", world / "outcomes.jsonl",
+        "--domain", "coding", "--resamples", 300, "--config", path, "--json",
+    )  # fmt: skip
+    return ran, json.loads(evaluated.stdout)
+
+
+def test_neighbours_that_were_labelled_decide_what_words_mean(world):
+    ran, figures = measured(world, "similarity")
+
+    assert ran["evaluation"]["better_than"]["base"]["low"] > 0
+    assert figures["apgr"]["low"] > 0.5
+
+
+@pytest.mark.parametrize("family", ["bert", "causal_lm"])
+def test_a_network_of_any_checkpoint_runs_registers_and_scores_as_it_did(world, checkpoints, family, tmp_path):
+    ran, figures = measured(world, family, network={"base": str(checkpoints / family)}, training=BRIEF)
+    questions = [row["query"] for row in world_rows()[140:144]]
+    (tmp_path / "queries.jsonl").write_text("".join(json.dumps({"query": text}) + "\n" for text in questions))
+    command(
+        "score", "--bundle", f"models:/w-{family.replace('_', '-')}@challenger", "--input", tmp_path / "queries.jsonl",
+        "--output", tmp_path / "scores.txt", "--config", world / f"{family}.yaml",
+    )  # fmt: skip
+
+    assert ran["ran"][-2:] == ["register", "promote"]
+    assert figures["n"] == 140
+    assert all(0 <= float(line) <= 1 for line in (tmp_path / "scores.txt").read_text().splitlines())
+
+
+def test_training_curves_are_on_the_mlflow_run(world, checkpoints):
+    from mlflow import MlflowClient
+
+    path, _ = run_of(world, "bert", network={"base": str(checkpoints / "bert")}, training=BRIEF)
+    run_id = json.loads(command("run", path, "--json").stdout)["registered"]["run_id"]
+    client = MlflowClient(f"sqlite:///{world / 'mlflow.db'}")
+    losses = client.get_metric_history(run_id, "train/adapted/loss")
+
+    assert [point.step for point in losses] == list(range(1, len(losses) + 1))
+    assert len(client.get_metric_history(run_id, "train/adapted/dev_loss")) == 1
+
+
+def test_a_base_that_nobody_can_adapt_names_the_settings_that_help(world):
+    path, _ = run_of(world, "similarity", data={
+        "files": [str(world / "outcomes.jsonl")], "target_domains": ["coding"], "base_weak": "nobody",
+    })  # fmt: skip
+    said = command("run", path, check=False)
+
+    assert said.returncode == 1
+    assert "knows both 'nobody' and 'dear': nothing to adapt. Set data.base_weak and data.base_strong" in said.stderr
