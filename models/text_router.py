@@ -39,8 +39,8 @@ class TextRouter:
     _held: HeldNetwork
     _update: Update | None
     """None: the weights are merged."""
-    _before: Mapping[str, bytes]
-    """Files of the updates before, which the base holds merged."""
+    _beneath: Mapping[str, bytes]
+    """Files of what the update lies on: updates before, which the base holds merged, and a base that has no name."""
     _tokenizer_json: str
     _reader: TextReader
 
@@ -79,7 +79,7 @@ class TextRouter:
         No file names a path of this machine, unless the settings named the base by one: such a base is looked for
         there and below $PRECEPTOR_MODELS, and `merged` needs none.
         """
-        files = {**record_file(self.spec), **self._before}
+        files = {**record_file(self.spec), **self._beneath}
         if self._update is not None:
             return files | under(self._update.files(self.spec), "update")
         with self._held.using(None, self.spec) as network:
@@ -105,10 +105,12 @@ class TextRouter:
             device = "cuda" if torch.cuda.is_available() else "cpu"
         spec = spec_in(files)
         held = held_network(spec.held_sha256, device, lambda: base_network(spec, files))
-        update = held.add(within(files, "update")) if spec.lora is not None else None
-        before = {name: content for name, content in files.items() if name.startswith("before/")}
+        update, beneath = None, dict[str, bytes]()
+        if spec.lora is not None:
+            update = held.add(within(files, "update"))
+            beneath = {name: files[name] for name in files if name.startswith(("before/", f"{CHECKPOINT}/"))}
         tokenizer = tokenizer_json(spec, files)
-        return cls(spec, held, update, before, tokenizer, TextReader(plain_tokenizer(tokenizer), spec.frame))
+        return cls(spec, held, update, beneath, tokenizer, TextReader(plain_tokenizer(tokenizer), spec.frame))
 
 
 def record_file(spec: NetworkSpec) -> dict[str, bytes]:

@@ -25,9 +25,12 @@ from models.networks.building import (
 from models.networks.reading import TextReader, plain_tokenizer
 from models.networks.spec import Lora, NetworkSpec
 from models.text_router import TextRouter, record_file
+from models.training.job import Job, write_job
 from models.training.network import Examples
 from models.training.progress import StepReport, Trained
 from models.training.recipe import TrainingRecipe
+from models.training.weights import set_weights
+from models.training.worker import run_job
 
 Keep = Literal["adapter", "merged"]
 
@@ -64,6 +67,8 @@ class TextTraining:
     """What the router holds: its update beside the base's name and hash, or merged weights. Full fine-tuning merges."""
     dev_share: float = 0.15
     """Share of the groups whose rows choose when to stop; 0: none, and every epoch is run."""
+    processes: int = 1
+    """Training processes on this machine: one a GPU, or CPU processes."""
 
 
 @dataclass(frozen=True)
@@ -104,23 +109,38 @@ def fine_tune(
         TrainingError: the training could not go on.
         MissingExtra: torch, transformers, peft or accelerate is not installed.
     """
-    from models.training.loop import train
+    job, n_truncated, files = training_job(start, labels, training)
+    folder = training.folder / "job"
+    write_job(job, folder)
+    trained = run_job(folder, processes=training.processes, on_step=on_step)
+    network = build_network(job.description)
+    set_weights(network.module, trained.weights)
+    router_files = files_of_trained(network, files, keep=training.keep)
+    del network
+    router = TextRouter.from_files(router_files, n_threads=training.recipe.n_threads)
+    return FineTuned(router, trained, len(job.train), len(job.dev), n_truncated)
 
-    recipe = training.recipe
-    spec, files = _beginning(start, recipe)
+
+def training_job(
+    start: NetworkSpec | TextRouter, labels: TextLabels, training: TextTraining
+) -> tuple[Job, int, dict[str, bytes]]:
+    """What the engine is given, how many rows were cut, and the files that the network starts from.
+
+    For a dry run: the job's lengths and sizes say what the training will cost.
+
+    Raises:
+        BundleError: the base is missing.
+        NotEnoughLabels: there are too few groups to set dev rows aside.
+    """
+    spec, files = _beginning(start, training.recipe)
     description: dict[str, Any] = {"spec": spec.model_dump(mode="json")}
     if files:
         put_files(files, training.folder / "start")
         description["starts_from"] = str(training.folder / "start")
     reader = TextReader(plain_tokenizer(tokenizer_json(spec, files)), spec.frame)
-    is_dev = dev_rows(labels.groups, share=training.dev_share, seed=recipe.seed)
+    is_dev = dev_rows(labels.groups, share=training.dev_share, seed=training.recipe.seed)
     rows, dev = (examples_of(reader, labels.rows(chosen)) for chosen in (~is_dev, is_dev))
-    network = build_network(description)
-    trained = train(network, rows, dev, recipe, folder=training.folder / "checkpoints", on_step=on_step)
-    router_files = files_of_trained(network, files, keep=training.keep)
-    del network
-    router = TextRouter.from_files(router_files, n_threads=recipe.n_threads)
-    return FineTuned(router, trained, len(rows), len(dev), reader.n_truncated)
+    return Job(description=description, train=rows, dev=dev, recipe=training.recipe), reader.n_truncated, files
 
 
 def examples_of(reader: TextReader, labels: TextLabels) -> Examples:

@@ -31,7 +31,7 @@ class HeldNetwork:
             BundleError: the files are no update of this network.
         """
         with self._lock:
-            name = f"update{self._n_added}"
+            name = f"update{self._n_added:09d}"  # PEFT finds tensors by substring: no name may hold another
             self._n_added += 1
             module = self._network.module
             device = next(module.parameters()).device
@@ -50,10 +50,14 @@ class HeldNetwork:
             yield replace(self._network, spec=spec)
 
     def drop(self, name: str) -> None:
-        """Take an update off the network."""
+        """Take an update off the network; the last one stays until the network goes."""
         with self._lock:
-            self._network.module.core.delete_adapter(name)
-            self._active = None
+            core = self._network.module.core
+            others = [other for other in core.peft_config if other != name]
+            if others:
+                core.set_adapter(others[0], inference_mode=True)
+                core.delete_adapter(name)
+                self._active = others[0]
 
 
 class Update:

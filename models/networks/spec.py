@@ -89,7 +89,7 @@ class NetworkSpec(Record):
     def held_sha256(self) -> str:
         """Hash of what networks with different updates have in common: one such base is held for all of them."""
         shared = self.model_dump(mode="json", exclude={"frame", "lora", "base", "seed"})
-        return of_json({**shared, "is_4_bit": self.is_4_bit})
+        return of_json({**shared, "is_4_bit": self.is_4_bit, "has_updates": self.lora is not None})
 
     @property
     def is_4_bit(self) -> bool:

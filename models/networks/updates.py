@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors import torch as safetensors
 
 from core.errors import BundleError, MissingExtra, SettingsError
 from core.fingerprint import of_json
@@ -71,6 +70,8 @@ def update_files(core: Any, name: str, *, base: str | None) -> dict[str, bytes]:
         name: of the update.
         base: name of the base for a reader's eye; what it really is, the network's record says by hash.
     """
+    from safetensors.torch import save
+
     peft = _libraries()[1]
     state = peft.get_peft_model_state_dict(core, adapter_name=name, save_embedding_layers=False)
     tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in state.items()}
@@ -81,7 +82,7 @@ def update_files(core: Any, name: str, *, base: str | None) -> dict[str, bytes]:
         "inference_mode": True,
     }
     text = json.dumps(config, indent=1, sort_keys=True, default=str) + "\n"
-    return {CONFIG: text.encode(), WEIGHTS: safetensors.save(tensors)}
+    return {CONFIG: text.encode(), WEIGHTS: save(tensors)}
 
 
 def load_update(core: Any, files: Files, name: str) -> Any:  # noqa: ANN401 - torch modules
@@ -90,10 +91,12 @@ def load_update(core: Any, files: Files, name: str) -> Any:  # noqa: ANN401 - to
     Raises:
         BundleError: the files are no update of this network.
     """
+    from safetensors.torch import load
+
     peft = _libraries()[1]
     try:
         values = json.loads(files[CONFIG])
-        tensors = safetensors.load(files[WEIGHTS])
+        tensors = load(files[WEIGHTS])
         known = {key: value for key, value in values.items() if key in peft.LoraConfig.__dataclass_fields__}
         config = peft.LoraConfig(**known | {"base_model_name_or_path": None, "inference_mode": True})
         with _without_notice_to_peft():
