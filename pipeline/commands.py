@@ -28,7 +28,7 @@ _file = click.Path(path_type=Path, dir_okay=False)
 @click.command()
 @click.argument("config", type=_file)
 @click.option("--from", "start_from", metavar="STAGE", help="Run this stage and all after it, changed or not.")
-@click.option("--dry-run", is_flag=True, help="Say what would run and why, then stop.")
+@click.option("--dry-run", is_flag=True, help="Say what would run, on what rows, at what cost; train nothing.")
 @_json
 def run(config: Path, start_from: str | None, dry_run: bool, as_json: bool) -> None:
     """Adapt a router: prepare, split, embed, train, calibrate, evaluate, register, promote.
@@ -42,8 +42,10 @@ def run(config: Path, start_from: str | None, dry_run: bool, as_json: bool) -> N
 
     settings = load_settings(config)
     if dry_run:
-        planned = describe_plan(settings, start_from=start_from)
-        click.echo(plan_json(planned) if as_json else plan_text(planned))
+        from pipeline.rehearsal import rehearsal_text, rehearse
+
+        planned, rehearsal = describe_plan(settings, start_from=start_from), rehearse(settings)
+        click.echo(plan_json(planned, rehearsal) if as_json else f"{plan_text(planned)}\n\n{rehearsal_text(rehearsal)}")
         return
     ran = run_settings(settings, start_from=start_from)
     click.echo(outcome_json(settings, ran) if as_json else outcome_text(settings, config))

@@ -149,7 +149,7 @@ def _mf_adapt(base: MfRouter, rows: Labels, how: How) -> MfRouter:
 
 
 def _similarity_base(rows: Labels, how: How) -> SimilarityRouter:
-    return _similarity(_knowing(rows, how.base_pair), how, how.base_pair)
+    return _similarity(knowing(rows, how.base_pair), how, how.base_pair)
 
 
 def _similarity_adapt(base: SimilarityRouter, rows: Labels, how: How) -> SimilarityRouter:
@@ -171,7 +171,7 @@ def _text_base(family: Literal["bert", "causal_lm"]) -> Callable[[Labels, How], 
         from models.networks.spec import describe
 
         spec = describe(family, how.settings.network.base, recipe=recipe_of(how.settings))
-        return _fine_tuned(spec, _knowing(rows, how.base_pair), how, how.base_pair)
+        return _fine_tuned(spec, knowing(rows, how.base_pair), how, how.base_pair)
 
     return fit_text
 
@@ -206,7 +206,7 @@ def recipe_of(settings: RunSettings) -> TrainingRecipe:
     return TrainingRecipe(**values, n_threads=settings.threads)
 
 
-def _knowing(rows: Labels, pair: tuple[str, str]) -> Labels:
+def knowing(rows: Labels, pair: tuple[str, str]) -> Labels:
     """The rows that know both models.
 
     Raises:

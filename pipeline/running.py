@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from core import fingerprint
+from core.records import Record
 from core.settings import RunSettings
 from pipeline.engine import Planned, Watcher, plan, run_stages
 from pipeline.results import read_json, write_json
@@ -31,13 +32,13 @@ def plan_text(planned: list[Planned]) -> str:
     )
 
 
-def plan_json(planned: list[Planned]) -> str:
-    """The plan as one JSON list."""
+def plan_json(planned: list[Planned], rehearsal: Record) -> str:
+    """The plan as one JSON object: the stages, and what they would find and do."""
     stages = [
         {"stage": item.stage.name, "runs": not item.is_current, "reason": item.reason, "key": item.key}
         for item in planned
     ]
-    return json.dumps(stages)
+    return json.dumps({"stages": stages, **rehearsal.model_dump(mode="json")})
 
 
 def run_settings(settings: RunSettings, *, start_from: str | None) -> list[str]:

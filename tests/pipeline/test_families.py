@@ -1,6 +1,7 @@
 """Every family of routers takes the same road: run, register, evaluate and score from the registry."""
 
 import json
+from pathlib import Path
 
 import pytest
 import yaml
@@ -78,6 +79,20 @@ def test_a_network_of_any_checkpoint_runs_registers_and_scores_as_it_did(world, 
     assert ran["ran"][-2:] == ["register", "promote"]
     assert figures["n"] == 140
     assert all(0 <= float(line) <= 1 for line in (tmp_path / "scores.txt").read_text().splitlines())
+
+
+@pytest.mark.parametrize("family", ["bert", "causal_lm"])
+def test_a_dry_run_counts_rows_parameters_and_steps_and_trains_nothing(world, checkpoints, family):
+    path, _ = run_of(world, family, network={"base": str(checkpoints / family)}, training=BRIEF, folder="nowhere")
+    said = json.loads(command("run", path, "--dry-run", "--json").stdout)
+    adapted = said["trainings"][f"{family}, adapted"]
+
+    assert sum(said["rows_by_part"].values()) == sum(said["rows_by_domain"].values()) == 280
+    assert adapted["n_rows"] + adapted["n_dev_rows"] == said["rows_by_part"]["train"] == said["effective_labels"]
+    assert 0 < adapted["n_trained"] < adapted["n_parameters"]
+    assert adapted["n_steps"] >= 1
+    assert adapted["peak_memory_bytes"] > 4 * adapted["n_parameters"]
+    assert not Path("nowhere").exists()
 
 
 def test_training_curves_are_on_the_mlflow_run(world, checkpoints):

@@ -68,7 +68,7 @@ def test_a_second_run_changes_nothing(journey, world):
 def test_a_dry_run_says_what_would_run_and_why(journey, world):
     plan = command("run", world / "run.yaml", "--dry-run", "--from", "evaluate", "--json")
 
-    assert [(item["stage"], item["runs"]) for item in json.loads(plan.stdout)][4:6] == [
+    assert [(item["stage"], item["runs"]) for item in json.loads(plan.stdout)["stages"]][4:6] == [
         ("calibrate", False),
         ("evaluate", True),
     ]
