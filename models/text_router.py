@@ -71,7 +71,11 @@ class TextRouter:
         """Probability of (strong, either, neither) per text, by one forward pass each; NaN where it is not finite."""
         ids = self._reader.ids(texts)
         with self._held.using(self._update, self.spec) as network:
-            return class_probabilities(network, ids, tokens_at_once=TOKENS_AT_ONCE)
+            rest = self._held.after_prompt(self._update, network)
+            if rest is None:
+                return class_probabilities(network, ids, tokens_at_once=TOKENS_AT_ONCE)
+            n_head = len(self.spec.frame.prefix_ids)
+            return class_probabilities(rest, [row[n_head:] for row in ids], tokens_at_once=TOKENS_AT_ONCE)
 
     def to_files(self) -> dict[str, bytes]:
         """The router as files of safetensors and JSON.

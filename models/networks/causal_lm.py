@@ -9,9 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from transformers.cache_utils import DynamicCache, DynamicLayer
 
 from core.errors import BundleError
 from models.networks.loading import load_pretrained
+
+PromptState = tuple[tuple[torch.Tensor, torch.Tensor], ...]
+"""Per layer the keys and values of a prompt's head, of shape (1, heads, t, d)."""
 
 
 class LabelLogits(torch.nn.Module):
@@ -42,11 +46,29 @@ class LabelLogits(torch.nn.Module):
             return self.row_logits(input_ids, attention_mask)
         return self.full_logits(input_ids, attention_mask)
 
-    def row_logits(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        """By the label tokens' rows of the output embedding alone."""
-        states = self.lm.base_model(
-            input_ids=input_ids, attention_mask=attention_mask, **self._arguments(attention_mask)
-        ).last_hidden_state[:, -1]
+    def row_logits(
+        self, input_ids: torch.Tensor, attention_mask: torch.Tensor, *, prompt: PromptState | None = None
+    ) -> torch.Tensor:
+        """By the label tokens' rows of the output embedding alone.
+
+        Args:
+            input_ids: of shape (b, t); without the prompt's head where `prompt` stands for it.
+            attention_mask: of the same shape.
+            prompt: what `prompt_state` gave.
+        """
+        arguments: dict[str, Any] = {"attention_mask": attention_mask, **self._arguments(attention_mask)}
+        if prompt is not None:
+            n_prompt, n_rows = prompt[0][0].shape[2], len(input_ids)
+            shared = DynamicCache(config=self.lm.config)
+            for layer, (keys, values) in enumerate(prompt):
+                shared.update(keys.expand(n_rows, -1, -1, -1), values.expand(n_rows, -1, -1, -1), layer)
+            arguments = {
+                "attention_mask": torch.nn.functional.pad(attention_mask, (n_prompt, 0), value=1),
+                "position_ids": arguments["position_ids"] + n_prompt,
+                "past_key_values": shared,
+                "use_cache": True,
+            }
+        states = self.lm.base_model(input_ids=input_ids, **arguments).last_hidden_state[:, -1]
         output = self.lm.get_output_embeddings()
         bias = None if output.bias is None else output.bias[self.label_ids]
         return torch.nn.functional.linear(states, output.weight[self.label_ids], bias).float()
@@ -57,6 +79,35 @@ class LabelLogits(torch.nn.Module):
             input_ids=input_ids, attention_mask=attention_mask, logits_to_keep=1, **self._arguments(attention_mask)
         ).logits
         return logits[:, -1, self.label_ids].float()
+
+    @torch.no_grad()
+    def prompt_state(self, head: tuple[int, ...], tail: tuple[int, ...]) -> PromptState | None:
+        """Keys and values of every layer after the prompt's head, which is the same for all queries.
+
+        None where the model cannot go on from such a state: it keeps another kind (a window, a recurrent state), or a
+        row between head and tail does not come out as it does when it is read whole.
+
+        Args:
+            head: ids before every query.
+            tail: ids after every query.
+        """
+        if not head or not self._takes_positions or not self.is_one_product:
+            return None
+        device = self.label_ids.device
+        cache: Any = DynamicCache(config=self.lm.config)
+        prefix = torch.tensor([head], device=device)
+        self.lm.base_model(input_ids=prefix, attention_mask=torch.ones_like(prefix), past_key_values=cache)
+        if len(cache) != self.lm.config.num_hidden_layers or any(type(one) is not DynamicLayer for one in cache.layers):
+            return None
+        state = tuple((layer.keys, layer.values) for layer in cache.layers)
+        if any(keys.shape[2] != len(head) for keys, _ in state):
+            return None
+        rest = torch.tensor([[*self.label_ids.tolist(), *tail]], device=device)
+        whole = torch.cat([prefix, rest], dim=1)
+        read_whole = self.row_logits(whole, torch.ones_like(whole)).softmax(-1)
+        gone_on = self.row_logits(rest, torch.ones_like(rest), prompt=state).softmax(-1)
+        tolerance = 1e-4 if self.lm.dtype == torch.float32 else 5e-2
+        return state if torch.allclose(read_whole, gone_on, rtol=0, atol=tolerance) else None
 
     def _arguments(self, attention_mask: torch.Tensor) -> dict[str, Any]:
         if not self._takes_positions:

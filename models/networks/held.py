@@ -9,7 +9,9 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
+from models.networks.after_prompt import AfterPrompt
 from models.networks.building import TextNetwork
 from models.networks.spec import NetworkSpec
 from models.networks.updates import load_update, update_files
@@ -23,6 +25,7 @@ class HeldNetwork:
         self._lock = threading.Lock()
         self._n_added = 0
         self._active: str | None = None
+        self._prompts: dict[tuple[str | None, tuple[int, ...]], Any] = {}
 
     def add(self, files: Mapping[str, bytes]) -> "Update":
         """Put one more update on the network.
@@ -37,6 +40,7 @@ class HeldNetwork:
             device = next(module.parameters()).device
             module.core = load_update(module.core, files, name)
             module.to(device)
+            module.eval()
             self._active = None
         return Update(self, name)
 
@@ -49,10 +53,27 @@ class HeldNetwork:
                 self._active = update.name
             yield replace(self._network, spec=spec)
 
+    def after_prompt(self, update: "Update | None", network: TextNetwork) -> AfterPrompt | None:
+        """The network for rows without the prompt's head, which is computed once an update. To be called in `using`.
+
+        None where there is no such head, or the network cannot go on from it.
+        """
+        if network.spec.family != "causal_lm":
+            return None
+        frame = network.spec.frame
+        key = (None if update is None else update.name, frame.prefix_ids)
+        if key not in self._prompts:
+            module: Any = network.module
+            self._prompts[key] = module.prompt_state(frame.prefix_ids, frame.suffix_ids)
+        state = self._prompts[key]
+        return None if state is None else AfterPrompt(network, state)
+
     def drop(self, name: str) -> None:
         """Take an update off the network; the last one stays until the network goes."""
         with self._lock:
             core = self._network.module.core
+            for key in [key for key in self._prompts if key[0] == name]:
+                del self._prompts[key]
             others = [other for other in core.peft_config if other != name]
             if others:
                 core.set_adapter(others[0], inference_mode=True)

@@ -8,6 +8,7 @@ import torch
 from transformers import Gemma2Config, Gemma2ForCausalLM, GPT2Config, GPT2LMHeadModel, LlamaForCausalLM
 
 from core.errors import BundleError
+from models.networks.after_prompt import AfterPrompt
 from models.networks.building import build_network
 from models.networks.loading import checkpoint_folder
 from models.networks.reading import TextReader, plain_tokenizer
@@ -180,3 +181,42 @@ def learned_positions(tmp_path_factory, make):
     torch.manual_seed(4)
     config = GPT2Config(vocab_size=258, n_embd=32, n_layer=2, n_head=4, n_positions=256, bos_token_id=0, eos_token_id=1)
     return make.saved(GPT2LMHeadModel(config), make.byte_tokenizer(), tmp_path_factory.mktemp("gpt2"))
+
+
+@pytest.mark.parametrize("checkpoint", ["tiny_llama", "tied_llama", "learned_positions"])
+def test_going_on_after_the_prompt_s_head_gives_what_reading_it_each_time_gives(checkpoint, request):
+    folder = request.getfixturevalue(checkpoint)
+    network = network_of(folder)
+    rows = ids_of(network, folder)
+    frame = network.spec.frame
+
+    state = network.module.prompt_state(frame.prefix_ids, frame.suffix_ids)
+    rest = AfterPrompt(network, state)
+
+    n_head = len(frame.prefix_ids)
+    assert state[0][0].shape[2] == n_head > 10
+    whole = class_probabilities(network, rows)
+    for _ in range(2):  # a call leaves the state as it was
+        gone_on = class_probabilities(rest, [row[n_head:] for row in rows])
+        assert np.allclose(gone_on, whole, rtol=0, atol=1e-6)
+    assert np.ptp(whole, axis=0).max() > 1e-4
+
+
+def test_a_model_with_a_sliding_window_reads_the_head_each_time(tmp_path, make):
+    from transformers import MistralConfig, MistralForCausalLM
+
+    torch.manual_seed(0)
+    config = MistralConfig(
+        vocab_size=258,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        sliding_window=8,
+        pad_token_id=1,
+    )
+    network = network_of(make.saved(MistralForCausalLM(config), make.byte_tokenizer(), tmp_path))
+    frame = network.spec.frame
+
+    assert network.module.prompt_state(frame.prefix_ids, frame.suffix_ids) is None
