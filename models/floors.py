@@ -5,7 +5,7 @@
 | random | uniform, seeded |
 | prompt_length | characters, long or short first, whichever the fitting rows say |
 | topic_prior | mean gap of the topic, shrunk toward the overall mean |
-| tfidf_ridge | ridge regression of the gap on word TF-IDF, strength by leave-one-out |
+| tfidf_ridge | ridge regression of the gap on word TF-IDF, strength by 3-fold cross-validation |
 
 A floor is fitted on texts, topics and the gap (quality of the strong answer minus that of the weak one), and then
 scores other rows. Higher means that the strong model is needed more. Scores rank; they are not probabilities.
@@ -21,6 +21,8 @@ Scorer = Callable[[Sequence[str], Sequence[str | None]], Float[np.ndarray, " n"]
 
 TOPIC_PRIOR_ROWS = 10.0
 """How many rows of the overall mean a topic is mixed with."""
+
+RIDGE_STRENGTHS = (0.3, 1.0, 3.0, 10.0, 30.0)
 
 
 def random(texts: Sequence[str], topics: Sequence[str | None], gap: Float[np.ndarray, " n"], *, seed: int) -> Scorer:
@@ -79,19 +81,25 @@ def tfidf_ridge(
     """Ridge regression of the gap on word TF-IDF (words and pairs of words); constant where there is no word."""
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import Ridge
-    from sklearn.model_selection import GridSearchCV, KFold
-    from sklearn.pipeline import make_pipeline
+    from sklearn.model_selection import KFold
 
-    model = make_pipeline(TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), min_df=1), Ridge(solver="sparse_cg"))
-    n_folds = min(3, len(texts))
-    folds = KFold(n_folds, shuffle=True, random_state=seed)
-    search = GridSearchCV(
-        model, {"ridge__alpha": (0.3, 1.0, 3.0, 10.0, 30.0)}, cv=folds, scoring="neg_mean_squared_error"
-    )
-    search.fit(list(texts), gap)
+    def words() -> TfidfVectorizer:
+        return TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), min_df=1)
+
+    losses = dict.fromkeys(RIDGE_STRENGTHS, 0.0)
+    for seen, held_out in KFold(min(3, len(texts)), shuffle=True, random_state=seed).split(texts):
+        counted = words()
+        inside = counted.fit_transform([texts[i] for i in seen])
+        outside = counted.transform([texts[i] for i in held_out])
+        for strength in RIDGE_STRENGTHS:  # the words are counted once a fold, not once a strength
+            model = Ridge(strength, solver="sparse_cg").fit(inside, gap[seen])
+            losses[strength] += float(np.mean((gap[held_out] - model.predict(outside)) ** 2))
+    vocabulary = words().fit(list(texts))
+    best = Ridge(min(losses, key=lambda strength: losses[strength]), solver="sparse_cg")
+    best.fit(vocabulary.transform(list(texts)), gap)
 
     def score(texts: Sequence[str], topics: Sequence[str | None]) -> Float[np.ndarray, " n"]:
-        return np.asarray(search.predict(list(texts)), dtype=float)
+        return np.asarray(best.predict(vocabulary.transform(list(texts))), dtype=float)
 
     return score
 

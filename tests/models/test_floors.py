@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.floors import FLOORS, TOPIC_PRIOR_ROWS, prompt_length, random, tfidf_ridge, topic_prior
+from models.floors import FLOORS, RIDGE_STRENGTHS, TOPIC_PRIOR_ROWS, prompt_length, random, tfidf_ridge, topic_prior
 
 TEXTS = [
     "gout of the knee",
@@ -99,3 +99,26 @@ def test_equal_seeds_give_equal_scores(name):
 @pytest.mark.parametrize("name", ["random", "prompt_length", "topic_prior"])
 def test_scoring_no_rows_gives_no_scores(name):
     assert len(FLOORS[name](TEXTS, NONE, GAP, seed=0)([], [])) == 0
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_strength_of_the_words_is_the_one_that_grid_search_finds(seed):
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import Ridge
+    from sklearn.model_selection import GridSearchCV, KFold
+    from sklearn.pipeline import make_pipeline
+
+    rng = np.random.default_rng(seed)
+    texts = [" ".join(rng.choice([f"w{i}" for i in range(30)], 6)) for _ in range(60)]
+    gap = np.array([float("w1 " in f"{text} ") for text in texts]) + rng.normal(0, 0.3 * seed, 60)
+    model = make_pipeline(TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2)), Ridge(solver="sparse_cg"))
+    search = GridSearchCV(
+        model,
+        {"ridge__alpha": RIDGE_STRENGTHS},
+        cv=KFold(3, shuffle=True, random_state=seed),
+        scoring="neg_mean_squared_error",
+    ).fit(texts, gap)
+
+    new = ["w1 w2", "w3 w4 w5", "", "unknown"]
+    scores = tfidf_ridge(texts, [None] * 60, gap, seed=seed)(new, [None] * 4)
+    np.testing.assert_allclose(scores, search.predict(new), atol=1e-6)
