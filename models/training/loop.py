@@ -26,17 +26,13 @@ from models.training.loss import weighted_cross_entropy
 from models.training.network import ClassNetwork, Examples
 from models.training.placement import accelerator_for, checkpoint_activations, precision_of, threads_and_dice
 from models.training.preparation import prepared
-from models.training.progress import DevFigures, OnStep, StepReport, Trained, TrainingFacts
+from models.training.progress import DevFigures, OnStep, StepReport, Trained, TrainingFacts, unheard
 from models.training.recipe import TrainingRecipe
 from models.training.schedule import Schedule
 from models.training.scoring import lengths_of, log_probabilities, padded, pass_cost_of
 from models.training.weights import Weights
 
 _log = logging.getLogger(__name__)
-
-
-def _silent(report: StepReport) -> None:
-    """Nobody listens."""
 
 
 def train(
@@ -46,7 +42,7 @@ def train(
     recipe: TrainingRecipe,
     *,
     folder: Path,
-    on_step: OnStep = _silent,
+    on_step: OnStep = unheard,
 ) -> Trained:
     """Train what requires a gradient; the network holds the best weights afterwards.
 

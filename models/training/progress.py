@@ -52,6 +52,10 @@ class StepReport:
 OnStep = Callable[[StepReport], None]
 
 
+def unheard(report: StepReport) -> None:
+    """The listener where nobody listens."""
+
+
 @dataclass(frozen=True)
 class TrainingFacts:
     """Where and on what a training ran: with recipe and data, all that the weights depend on."""

@@ -26,7 +26,7 @@ from core.errors import PreceptorError, TrainingError
 from models.training.job import read_job, read_result, write_result
 from models.training.network import ClassNetwork
 from models.training.placement import this_process
-from models.training.progress import OnStep, StepReport, Trained
+from models.training.progress import OnStep, StepReport, Trained, unheard
 
 Build = Callable[[Mapping[str, Any]], ClassNetwork]
 
@@ -36,15 +36,11 @@ PROGRAM = ("-m", "models.training.worker")
 _POLL_S = 0.2
 
 
-def _silent(report: StepReport) -> None:
-    """Nobody listens."""
-
-
 def run_job(
     folder: Path,
     *,
     processes: int = 1,
-    on_step: OnStep = _silent,
+    on_step: OnStep = unheard,
     build: Build | None = None,
     program: Sequence[str] = PROGRAM,
 ) -> Trained:
@@ -76,7 +72,7 @@ def run_job(
     return result
 
 
-def work(folder: Path, *, build: Build | None = None, processes: int | None = None, on_step: OnStep = _silent) -> None:
+def work(folder: Path, *, build: Build | None = None, processes: int | None = None, on_step: OnStep = unheard) -> None:
     """Run a training in this process, one of `processes`; the first writes progress and result.
 
     Raises:
