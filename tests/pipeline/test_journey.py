@@ -31,8 +31,7 @@ def journey(world: Path) -> dict:
     running.wait()
     running.stderr.close()
     killed_run = json.loads((world / "runs" / "small-world" / "mlflow_run.json").read_text())
-    again = subprocess.run([*run, "--json"], capture_output=True, text=True, check=False)
-    assert again.returncode == 0, again.stderr
+    again = command("run", world / "run.yaml", "--json")
     return {"killed": killed_run, "stderr": again.stderr, **json.loads(again.stdout)}
 
 
