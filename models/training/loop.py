@@ -137,6 +137,11 @@ class _Run:
         return self.n_worse >= self.recipe.patience
 
     @property
+    def _hides_norm(self) -> bool:
+        """DeepSpeed clips by itself and may not say what it clipped."""
+        return str(self.accelerator.distributed_type).endswith("DEEPSPEED")
+
+    @property
     def _is_over(self) -> bool:
         return self.is_stopped or self.at == self.schedule.n_steps
 
@@ -157,11 +162,11 @@ class _Run:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         loss_sum = self._backward(torch, rows)
-        norm = accelerator.clip_grad_norm_(self.weights.parameters, self.recipe.max_gradient_norm)
+        norm = _number(accelerator.clip_grad_norm_(self.weights.parameters, self.recipe.max_gradient_norm))
         loss = float(accelerator.reduce(loss_sum)) / self._weight(rows)
-        if not np.isfinite(loss):
+        if not np.isfinite(loss) or np.isinf(norm) or (np.isnan(norm) and not self._hides_norm):
             raise TrainingError(
-                f"The loss of step {step + 1} is {loss}. "
+                f"The loss of step {step + 1} is {loss} and its gradient's norm {norm}. "
                 f"Lower learning_rate (it is {self.recipe.step_size:g}) or set precision to fp32."
             )
         self.optimizer.step()
@@ -173,7 +178,7 @@ class _Run:
             epoch=self.schedule.epoch_of(step) + 1,
             loss=loss,
             learning_rate=rate,
-            gradient_norm=_number(norm),
+            gradient_norm=norm,
             tokens_per_s=float(self.lengths[rows].sum()) / seconds,
             dev=self._evaluated(step + 1) if len(self.dev) and self.schedule.is_evaluated(step) else None,
         )

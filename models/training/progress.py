@@ -33,7 +33,7 @@ class StepReport:
     """Weighted mean cross-entropy of the step's examples, before the step."""
     learning_rate: float
     gradient_norm: float
-    """Of the whole step, before clipping."""
+    """Of the whole step, before clipping; NaN where DeepSpeed does not tell."""
     tokens_per_s: float
     """Real tokens, without padding, over all processes; evaluation is not timed."""
     dev: DevFigures | None

@@ -1,12 +1,14 @@
 """The loop: loss and gradients whatever the cut, learning, early stopping, the best weights, refusals."""
 
 import logging
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import torch
 
-from core.errors import TrainingError
+from core.errors import MissingExtra, TrainingError
 from models.selection import ranking_gain
 from models.training.loop import train
 from models.training.network import Examples
@@ -254,6 +256,30 @@ def test_a_finished_training_is_not_run_again(tiny, trained, caplog):
     assert again.history == first.history
     assert again.best_step == first.best_step
     assert again.facts.resumed_at == ()
+
+
+def test_a_gradient_that_is_not_finite_stops_the_training_too(trained):
+    class Network(LinearNetwork):
+        def logits(self, input_ids, attention_mask):
+            found = super().logits(input_ids, attention_mask)
+            return found + (found - found.detach()).abs().sqrt()  # zero, with an infinite slope
+
+    with pytest.raises(TrainingError, match=r"The loss of step 1 is 1\.\d+ and its gradient's norm (nan|inf)"):
+        trained(network=Network())
+
+
+def test_without_the_libraries_the_extra_to_install_is_named(tiny, trained, monkeypatch):
+    network = tiny.tiny_bert()
+    monkeypatch.setitem(sys.modules, "accelerate", None)
+
+    with pytest.raises(MissingExtra, match=r"pip install 'preceptor\[train\]'"):
+        trained(network=network)
+
+
+def test_the_engine_is_imported_without_torch():
+    program = "import sys, models.training.worker, models.training.loop, models.training.estimate, models.training.job"
+
+    subprocess.run([sys.executable, "-c", f"{program}; sys.exit('torch' in sys.modules)"], check=True)
 
 
 class LinearNetwork:
