@@ -16,7 +16,7 @@ from core.settings import RunSettings
 from pipeline.engine import Work
 from pipeline.evaluation import Evaluation, evaluate_routers
 from pipeline.gates import EVIDENCE, Evidence
-from pipeline.report import Operating, RunReport, figures_of, thinned, write_report
+from pipeline.report import Operating, RunReport, thinned, write_report
 from pipeline.results import Rows, load_rows, read_json
 from pipeline.training import ROUTERS
 
@@ -53,8 +53,6 @@ def evaluate(settings: RunSettings, work: Work) -> None:
         lineage=_lineage(settings, work),
     )
     write_report(report, work.out)
-    for name, svg in figures_of(report).items():
-        (work.out / f"{name}.svg").write_text(svg, encoding="utf-8")
     crossing = read_json(work.inputs["split"] / "summary.json")["groups_in_more_than_one_part"]
     evidence = _evidence(evaluation, crossing)
     (work.out / EVIDENCE).write_text(evidence.model_dump_json(indent=1) + "\n", encoding="utf-8")

@@ -106,19 +106,22 @@ class Advice(NamedTuple):
 
 
 def write_report(report: RunReport, folder: Path) -> Path:
-    """Write `report.html` and `report.json` into the folder, and return the path of the HTML.
+    """Write `report.html`, `report.json` and the figures as SVG files into the folder; the path of the HTML.
 
     Raises:
         OSError: the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "report.json").write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    figures = figures_of(report)
+    for name, svg in figures.items():
+        (folder / f"{name}.svg").write_text(svg, encoding="utf-8")
     path = folder / "report.html"
-    path.write_text(render_html(report), encoding="utf-8")
+    path.write_text(render_html(report, figures), encoding="utf-8")
     return path
 
 
-def render_html(report: RunReport) -> str:
+def render_html(report: RunReport, figures: Mapping[str, str]) -> str:
     """The report as one HTML text: styles and figures inline, no script, nothing fetched."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -131,7 +134,7 @@ def render_html(report: RunReport) -> str:
     )
     environment.filters |= {"label": label, "percent": percent, "span": span}
     return environment.get_template("report.html").render(
-        report=report, advice=advise(report), recovered=recovered(report), figures=figures_of(report)
+        report=report, advice=advise(report), recovered=recovered(report), figures=figures
     )
 
 

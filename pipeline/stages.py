@@ -51,7 +51,7 @@ def stages_of(settings: RunSettings, tracked: TrackedRun | None = None) -> list[
         return {"pair": pair} | {name: s.model_dump(mode="json")[name] for name in sections}
 
     return [
-        Stage("prepare", "read the outcomes", partial(prepare, s), lambda: [of("data"), files()]),
+        Stage("prepare", "read the outcomes", partial(prepare, s), lambda: [of("data"), files()], revision=2),
         Stage("split", "divide the rows", partial(split, s), lambda: of("data", "split"), ("prepare",)),
         Stage(
             "embed", "encode the queries", partial(embed, s), lambda: [of("encoder"), reads_vectors(s)], ("prepare",)

@@ -38,7 +38,8 @@ def train(settings: RunSettings, tracked: TrackedRun | None, work: Work) -> None
     adapted = adapt(settings.router.family, base, target, how)
     scores = {}
     for name, router in {"adapted": adapted, "base": base}.items():
-        scores[name] = router.score(labels.queries)
+        raw = router.score(labels.queries)
+        scores[name] = np.where(np.isfinite(raw), raw, 1.0)  # what cannot be scored goes to the strong model
         _save_router(router, work.out / name)
     topics = rows.table.topics
     chosen = np.flatnonzero(rows.part("train"))
@@ -46,6 +47,9 @@ def train(settings: RunSettings, tracked: TrackedRun | None, work: Work) -> None
         scorer = floor(target.texts, [topics[i] for i in chosen], target.gap(*pair), seed=settings.split.seed)
         scores[name] = scorer(labels.texts, topics)
     save_file({name: column.astype(np.float64) for name, column in scores.items()}, work.out / "scores.safetensors")
+    weighed = row_weights(rows.table.weight[chosen], rows.table.inclusion_probability[chosen])
+    summary = {"labels": len(chosen), "labels_effective": weighed.n_effective, "weights_capped": weighed.n_clipped}
+    write_json(work.out / "summary.json", summary)
 
 
 def calibrate(settings: RunSettings, work: Work) -> None:

@@ -64,7 +64,7 @@ def report():
 
 @pytest.fixture(scope="module")
 def html(report):
-    return render_html(report)
+    return render_html(report, figures_of(report))
 
 
 class Outline(HTMLParser):
@@ -129,7 +129,7 @@ def test_every_figure_has_a_text_for_those_who_do_not_see_it(html):
 
 
 def test_the_same_report_gives_the_same_bytes(report, html):
-    assert render_html(report) == html
+    assert render_html(report, figures_of(report)) == html
 
 
 def test_the_first_paragraph_says_what_to_do_and_that_nothing_is_certified(html):
@@ -149,7 +149,8 @@ def test_every_router_stands_in_the_table_with_its_interval(report, html):
 
 
 def test_names_from_outside_are_shown_as_text(html):
-    hostile = render_html(report_of(name="<img src=x onerror=alert(1)>", n=60))
+    report = report_of(name="<img src=x onerror=alert(1)>", n=60)
+    hostile = render_html(report, figures_of(report))
 
     assert "<img" not in hostile
     assert "&lt;img src=x" in hostile
