@@ -90,11 +90,13 @@ def outline(html):
     return parsed
 
 
-def test_one_html_and_one_json_are_written_and_the_html_is_returned(report, tmp_path):
+def test_html_json_and_figures_are_written_and_the_html_is_returned(report, tmp_path):
     path = write_report(report, tmp_path / "run" / "evaluate")
 
     assert path.name == "report.html"
-    assert sorted(file.name for file in path.parent.iterdir()) == ["report.html", "report.json"]
+    assert sorted(file.name for file in path.parent.iterdir()) == [
+        "curves.svg", "intervals.svg", "reliability.svg", "report.html", "report.json",
+    ]  # fmt: skip
 
 
 def test_the_json_reads_back_as_the_same_report(report, tmp_path):
