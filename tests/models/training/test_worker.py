@@ -147,3 +147,28 @@ def test_a_launch_that_fails_says_what_its_worker_said(job, tmp_path, caplog):
 
     with caplog.at_level(logging.ERROR), pytest.raises(TrainingError, match="Raise tokens_at_once to at least"):
         run_job(tmp_path, processes=2, program=WORKER)
+
+
+@pytest.mark.slow
+def test_two_processes_that_were_stopped_go_on_to_the_same_bits(job, tmp_path):
+    class StopHere(Exception):
+        pass
+
+    def stop(report):
+        if report.step == 6:
+            raise StopHere
+
+    description = {"family": "bert", "options": {"dropout": 0.2}}
+    job = replace(job, description=description, recipe=replace(RECIPE, max_epochs=12, patience=100))
+    for name in ("stopped", "whole"):
+        write_job(job, tmp_path / name)
+    with pytest.raises(StopHere):
+        run_job(tmp_path / "stopped", processes=2, program=WORKER, on_step=stop)
+    assert read_result(tmp_path / "stopped") is None
+
+    taken_up = run_job(tmp_path / "stopped", processes=2, program=WORKER)
+
+    whole = run_job(tmp_path / "whole", processes=2, program=WORKER)
+    assert len(taken_up.facts.resumed_at) == 1
+    assert all(np.array_equal(taken_up.weights[name], weight) for name, weight in whole.weights.items())
+    assert [r.loss for r in taken_up.history] == [r.loss for r in whole.history]
