@@ -101,7 +101,7 @@ def base_network(spec: NetworkSpec, files: Mapping[str, bytes]) -> TextNetwork:
             )
         network = _loaded(spec, folder)
     if spec.before_sha256:
-        from models.networks.updates import load_update, merged, update_sha256
+        from models.networks.updates import update_sha256
 
         for number, expected in enumerate(spec.before_sha256):
             update = within(files, f"before/{number}")
@@ -109,7 +109,19 @@ def base_network(spec: NetworkSpec, files: Mapping[str, bytes]) -> TextNetwork:
                 raise BundleError(
                     f"The network starts from update {expected[:12]}, which is missing or altered. Train it anew."
                 )
-            network.module.core = merged(load_update(network.module.core, update, "default"))
+            network = with_update(network, update)
+    return network
+
+
+def with_update(network: TextNetwork, update: Mapping[str, bytes]) -> TextNetwork:
+    """The network with an update added to its weights, which are changed in place.
+
+    Raises:
+        BundleError: the update does not fit.
+    """
+    from models.networks.updates import load_update, merged
+
+    network.module.core = merged(load_update(network.module.core, update, "default"))
     return network
 
 

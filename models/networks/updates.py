@@ -121,11 +121,18 @@ def merged(core: Any) -> Any:  # noqa: ANN401 - torch modules
 
 
 def update_sha256(files: Files) -> str:
-    """Hash of an update: of its weights and of what its config says about them."""
-    config = json.loads(files[CONFIG])
+    """Hash of an update: of its weights and of what its config says about them.
+
+    Raises:
+        BundleError: a file is missing or no JSON.
+    """
+    try:
+        config, weights = json.loads(files[CONFIG]), files[WEIGHTS]
+    except (KeyError, ValueError) as error:
+        raise BundleError(f"The update's files do not read ({error!r}). Register the bundle anew.") from error
     return of_json(
         {
-            "weights": hashlib.sha256(files[WEIGHTS]).hexdigest(),
+            "weights": hashlib.sha256(weights).hexdigest(),
             "config": {key: config.get(key) for key in ("lora_alpha", "r", "target_modules", "use_dora", "use_rslora")},
         }
     )

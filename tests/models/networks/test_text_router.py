@@ -144,6 +144,21 @@ def test_merged_weights_score_as_base_and_update_do_and_need_no_base(family, req
     assert str(tmp_path).encode() not in b"".join(files.values())
 
 
+@pytest.mark.parametrize("family", ["causal", "bert"])
+def test_merged_on_loading_a_router_scores_alike_and_keeps_its_files(family, request):
+    router = request.getfixturevalue(family)
+    texts = labels(30, seed=2).texts
+    files = router.to_files()
+
+    merged = TextRouter.from_files(files, merge=True)
+
+    assert merged._held is not router._held
+    assert np.allclose(merged.score_texts(texts), router.score_texts(texts), rtol=0, atol=1e-5)
+    assert merged.to_files() == files
+    with merged._held.using(None, merged.spec) as network:
+        assert not [name for name, _ in network.module.named_parameters() if "lora" in name]
+
+
 def test_two_updates_share_one_base_and_each_gives_its_own_scores(causal, tmp_path):
     texts = labels(30, seed=3).texts
     before = causal.score_texts(texts)
