@@ -14,8 +14,8 @@ from models.encoders import EncoderSpec
 from models.minilm import WEIGHTS_SHA256, check_length, minilm_folder, minilm_weights
 from models.tokenization import TextTokenizer, encode_batches
 
-DOWNLOADED = ["*.json", "*.safetensors"]
-"""Files taken of a Hugging Face repository: data, never code or pickles."""
+DOWNLOADED = ["*.json", "*.safetensors", "*.jinja"]
+"""Files taken of a Hugging Face repository: data and chat templates, never code or pickles."""
 
 
 class TorchEncoder:

@@ -31,7 +31,7 @@ class LabelLogits(torch.nn.Module):
     def __init__(self, core: Any, label_ids: tuple[int, ...]) -> None:  # noqa: ANN401 - a transformers model
         super().__init__()
         self.core = core
-        self.register_buffer("label_ids", torch.tensor(label_ids), persistent=False)
+        self.register_buffer("label_ids", torch.tensor(label_ids, device=core.device), persistent=False)
         self._takes_positions = "position_ids" in inspect.signature(core.base_model.forward).parameters
         self.is_one_product = self._rows_suffice()
 

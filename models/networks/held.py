@@ -6,6 +6,7 @@ takes its place beside the old one for the memory of its update alone. A base th
 
 import threading
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -25,6 +26,7 @@ class HeldNetwork:
         self._lock = threading.Lock()
         self._n_added = 0
         self._active: str | None = None
+        self._unused: deque[str] = deque()
         self._prompts: dict[tuple[str | None, tuple[int, ...]], Any] = {}
 
     def add(self, files: Mapping[str, bytes]) -> "Update":
@@ -34,6 +36,7 @@ class HeldNetwork:
             BundleError: the files are no update of this network.
         """
         with self._lock:
+            self._take_off_unused()
             name = f"update{self._n_added:09d}"  # PEFT finds tensors by substring: no name may hold another
             self._n_added += 1
             module = self._network.module
@@ -48,6 +51,7 @@ class HeldNetwork:
     def using(self, update: "Update | None", spec: NetworkSpec) -> Iterator[TextNetwork]:
         """The network with one update, or without any, read as `spec` says, for this thread alone."""
         with self._lock:
+            self._take_off_unused()
             if update is not None and update.name != self._active:
                 self._network.module.core.set_adapter(update.name, inference_mode=True)
                 self._active = update.name
@@ -68,14 +72,21 @@ class HeldNetwork:
         state = self._prompts[key]
         return None if state is None else AfterPrompt(network, state)
 
-    def drop(self, name: str) -> None:
-        """Take an update off the network; the last one stays until the network goes."""
-        with self._lock:
-            core = self._network.module.core
+    def forget(self, name: str) -> None:
+        """Note that nobody uses an update any more; it is taken off when the network is next asked for.
+
+        Takes no lock: the garbage collector calls it, at times from a thread that computes with this very network.
+        """
+        self._unused.append(name)
+
+    def _take_off_unused(self) -> None:
+        core = self._network.module.core
+        while self._unused:
+            name = self._unused.popleft()
             for key in [key for key in self._prompts if key[0] == name]:
                 del self._prompts[key]
             others = [other for other in core.peft_config if other != name]
-            if others:
+            if others:  # the last one stays until the network goes
                 core.set_adapter(others[0], inference_mode=True)
                 core.delete_adapter(name)
                 self._active = others[0]
@@ -86,7 +97,7 @@ class Update:
 
     def __init__(self, held: HeldNetwork, name: str) -> None:
         self._held, self.name = held, name
-        weakref.finalize(self, held.drop, name)
+        weakref.finalize(self, held.forget, name)
 
     def files(self, spec: NetworkSpec) -> dict[str, bytes]:
         """The update as PEFT's two files."""
