@@ -61,11 +61,11 @@ class Network:
 
 
 def texts(n: int, *, seed: int, median: float, longest: int) -> Examples:
-    """Token ids of lognormal lengths; the share of one token, and length, make the strong model needed."""
+    """Token ids of lognormal lengths; one token being frequent, and length, make the strong model needed."""
     rng = np.random.default_rng(seed)
     lengths = np.clip(rng.lognormal(np.log(median), 0.8, n), 4, longest).astype(int)
-    rate = rng.uniform(0, 0.4, n)
-    logit = 14 * (rate - 0.2) + 1.2 * (np.log(lengths / median))
+    rate = rng.choice([0.02, 0.4], n)
+    logit = np.where(rate > 0.2, 2.0, -2.0) + 1.2 * np.log(lengths / median)
     is_strong = rng.random(n) < 1 / (1 + np.exp(-logit))
     ids = [rng.integers(3, VOCABULARY, size=length) for length in lengths]
     for row, share in zip(ids, rate, strict=True):
