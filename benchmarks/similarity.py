@@ -27,7 +27,8 @@ from jaxtyping import Float
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
-from models.similarity import Kernel, SimilarityRouter
+from models.similarity import SimilarityRouter
+from models.similarity_kernel import Kernel
 from models.similarity_search import NeighbourIndex
 
 N_EXAMPLES, DIMENSION = 55_000, 384

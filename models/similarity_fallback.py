@@ -19,7 +19,8 @@ from jaxtyping import Bool, Float
 from core.errors import BundleError
 from models.matrix_factorization import PairScorer
 from models.router import Queries
-from models.similarity import SimilarityRouter, beyond
+from models.similarity import SimilarityRouter
+from models.similarity_kernel import beyond
 from models.similarity_search import NeighbourIndex
 
 

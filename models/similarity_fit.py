@@ -14,7 +14,8 @@ from scipy.stats import rankdata
 
 from core.errors import NotEnoughLabels
 from models.selection import grouped_folds
-from models.similarity import DISTANCE_NEIGHBOURS, Kernel, SimilarityRouter
+from models.similarity import SimilarityRouter
+from models.similarity_kernel import DISTANCE_NEIGHBOURS, Kernel
 
 NEIGHBOURS = (10, 30, 100, 300, 1000)
 BANDWIDTHS = (0.06, 0.12, 0.25, 0.5)

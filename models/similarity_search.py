@@ -1,7 +1,7 @@
 """Finds the nearest of many unit vectors: a sketch proposes candidates, exact cosines choose among them. numpy alone.
 
 A single query against 55,000 vectors of 384 numbers is bound by memory, not by arithmetic: all of them are 84 MB. The
-sketch keeps the coordinates along the leading principal directions, a quarter of that. What it likes best, ten
+sketch keeps the coordinates along the leading principal directions, a quarter of that. What it likes best, five
 candidates for each neighbour, is compared exactly: cosines are exact, and only who is among the last neighbours is
 estimated. Below `EXACT_BELOW` vectors there is no sketch and the search is exact.
 """
@@ -17,10 +17,10 @@ EXACT_BELOW = 16_384
 SKETCH_DIMENSION = 96
 """Coordinates of a sketch."""
 
-CANDIDATES_PER_NEIGHBOUR = 10
+CANDIDATES_PER_NEIGHBOUR = 5
 """Candidates that the sketch proposes for each neighbour asked for, and at least `FEWEST_CANDIDATES`."""
 
-FEWEST_CANDIDATES = 1_000
+FEWEST_CANDIDATES = 1_500
 
 _ROWS_FOR_BASIS = 8_192
 _CELLS_AT_ONCE = 1 << 23

@@ -6,7 +6,8 @@ from scipy.optimize import minimize
 
 from core.errors import BundleError, DataError, NotEnoughLabels
 from models.router import Queries, Router
-from models.similarity import Kernel, SimilarityRouter
+from models.similarity import SimilarityRouter
+from models.similarity_kernel import Kernel, beyond
 
 ROOMY = {"usual_distance": 1.0, "far_distance": 2.0}
 """Distances at which no query is outside."""
@@ -144,8 +145,6 @@ def test_the_way_to_strong_is_a_line_from_far_to_as_far_again():
 @given(share=st.floats(-1, 1), near=st.floats(0, 1), step=st.floats(0, 1))
 @settings(max_examples=50, deadline=None)
 def test_being_farther_outside_never_lowers_a_score(share, near, step):
-    from models.similarity import beyond
-
     kernel = Kernel(usual_distance=0.2, far_distance=0.5)
     moved = beyond(np.array([near, near + step]), kernel)
     assert moved[0] <= moved[1]

@@ -4,8 +4,9 @@ import pytest
 from core.errors import BundleError
 from models.matrix_factorization import PairScorer
 from models.router import Router
-from models.similarity import Kernel, SimilarityRouter
+from models.similarity import SimilarityRouter
 from models.similarity_fallback import FallbackRouter
+from models.similarity_kernel import Kernel
 
 KERNEL = Kernel(n_neighbours=5, prior_count=0.0, usual_distance=0.2, far_distance=0.4)
 KNOWN, NEW, STRANGE = np.eye(3)
