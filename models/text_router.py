@@ -32,7 +32,8 @@ from models.networks.reading import TextReader, plain_tokenizer
 from models.networks.spec import NetworkSpec
 from models.networks.updates import update_sha256
 from models.router import Queries
-from models.training.scoring import TOKENS_AT_ONCE, class_probabilities
+from models.training.network import ClassNetwork
+from models.training.scoring import TOKENS_AT_ONCE, log_probabilities
 
 FORMAT = 1
 RECORD = "network.json"
@@ -80,12 +81,15 @@ class TextRouter:
     def class_probabilities(self, texts: Sequence[str]) -> Float[np.ndarray, "n c"]:
         """Probability of (strong, either, neither) per text, by one forward pass each; NaN where it is not finite."""
         ids = self._reader.ids(texts)
-        with self._held.using(self._update, self.spec) as network:
-            rest = self._held.after_prompt(self._update, network)
-            if rest is None:
-                return class_probabilities(network, ids, tokens_at_once=TOKENS_AT_ONCE)
-            n_head = len(self.spec.frame.prefix_ids)
-            return class_probabilities(rest, [row[n_head:] for row in ids], tokens_at_once=TOKENS_AT_ONCE)
+        network: ClassNetwork
+        with self._held.using(self._update, self.spec) as held:  # in evaluation mode
+            network = held
+            rest = self._held.after_prompt(self._update, held)
+            if rest is not None:
+                n_head = len(self.spec.frame.prefix_ids)
+                network, ids = rest, tuple(row[n_head:] for row in ids)
+            logs = log_probabilities(network.logits, network, ids, tokens_at_once=TOKENS_AT_ONCE)
+        return np.asarray(np.exp(logs))
 
     def to_files(self) -> dict[str, bytes]:
         """The router as files of safetensors and JSON.

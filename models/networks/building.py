@@ -221,7 +221,7 @@ def _loaded(spec: NetworkSpec, folder: Path) -> TextNetwork:
 def _four_bits() -> Any:  # noqa: ANN401 - a transformers record
     torch, transformers = torch_libraries()
     if not torch.cuda.is_available() or importlib.util.find_spec("bitsandbytes") is None:
-        raise MissingExtra("bitsandbytes and a CUDA device", "gpu", "Training method 'qlora'")
+        raise MissingExtra("bitsandbytes and a CUDA device", "qlora", "Training method 'qlora'")
     return transformers.BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
