@@ -7,7 +7,9 @@ on their side, which makes it faster.
 
 Memory is what the arrays of a ready router hold; theirs is also shown as Python lists, which is how it loads them.
 `sketch` compares the search that a large router does with a full sort: the share of neighbours found, and by how much a
-score moves. `hot add` is the time in which examples are appended.
+score moves. `in a row` is ours query after query: `median_ms` alternates with programs that read 84 MB and more, which
+empties the caches. Its CPU time is what other programs of the machine disturb least. `hot add` is the time in which
+examples are appended.
 """
 
 import json
@@ -75,6 +77,9 @@ def measure(n_queries: int) -> dict[str, Any]:
     differences = []
     for router in (local, paper, largest):
         router.score_embeddings(queries[:1])
+    in_a_row = {}
+    for name, router in (("local", local), ("largest local", largest)):
+        in_a_row[name], in_a_row[f"{name}, CPU"] = _in_a_row_ms(router, queries)
     for i, query in enumerate(queries):
         for name, router in (("local", local), ("paper", paper), ("largest local", largest)):
             times[name].append(_milliseconds(lambda router=router, query=query: router.score_embeddings(query[None])))
@@ -92,6 +97,7 @@ def measure(n_queries: int) -> dict[str, Any]:
         "examples": N_EXAMPLES,
         "dimension": DIMENSION,
         "median_ms": medians,
+        "in_a_row_median_ms": in_a_row,
         "min_ms": {name: float(np.min(values)) for name, values in times.items()},
         "batch_ms_a_query": _milliseconds(lambda: local.score_embeddings(queries)) / len(queries),
         "times_faster": {name: medians["routellm"] / medians[name] for name in ("local", "largest local", "paper")},
@@ -140,6 +146,17 @@ def _milliseconds(act: Callable[[], object]) -> float:
     start = time.perf_counter()
     act()
     return 1e3 * (time.perf_counter() - start)
+
+
+def _in_a_row_ms(router: SimilarityRouter, queries: Float[np.ndarray, "n d"]) -> tuple[float, float]:
+    """Median time and median CPU time of one query."""
+    taken = []
+    for query in queries:
+        start, cpu_start = time.perf_counter(), time.thread_time()
+        router.score_embeddings(query[None])
+        taken.append((time.perf_counter() - start, time.thread_time() - cpu_start))
+    elapsed, cpu = 1e3 * np.median(np.array(taken), axis=0)
+    return float(elapsed), float(cpu)
 
 
 def _megabytes(router: SimilarityRouter) -> float:
