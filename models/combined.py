@@ -18,6 +18,7 @@ from safetensors.numpy import load, save
 
 from core.errors import BundleError
 from models.looks import Looks
+from models.router import Queries
 from models.text_features import FEATURES
 from models.vocabulary import Vocabulary
 
@@ -46,7 +47,11 @@ class CombinedRouter:
         """Length of the embeddings that it reads."""
         return len(self.meaning_weights)
 
-    def score(self, texts: Sequence[str], embeddings: Float32[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
+    def score(self, queries: Queries) -> Float[np.ndarray, " n"]:
+        """Share of wins of the strong answer, one a query; an embedding that is not finite gives NaN."""
+        return self.score_texts(queries.texts, np.asarray(queries.embeddings, dtype=np.float32))
+
+    def score_texts(self, texts: Sequence[str], embeddings: Float32[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
         """Share of wins of the strong answer, one a text; an embedding that is not finite gives NaN.
 
         Raises:

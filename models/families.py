@@ -4,7 +4,10 @@
 |---|---|
 | mf | weights.safetensors, models.json, and adapter/ with the LoRA update in PEFT's files |
 | similarity | examples.safetensors, kernel.json |
+| words | words.json, words.safetensors |
+| combined | combined.json, combined.safetensors |
 | bert, causal_lm | network.json, and update/ with the LoRA update or checkpoint/ with merged weights |
+| stacked | stack.json, and the members' files in members/0/FAMILY/ and so on |
 """
 
 import json
@@ -18,10 +21,15 @@ from safetensors import numpy as safetensors
 
 from core.errors import BundleError
 from models.adaptation import adapter_files, adapter_from_files
+from models.combined import CombinedRouter
 from models.matrix_factorization import MatrixFactorization
 from models.mf_router import MfRouter
 from models.router import Router
-from models.similarity import Kernel, SimilarityRouter
+from models.similarity import SimilarityRouter
+from models.similarity_kernel import Kernel
+from models.stacked_router import StackedRouter
+from models.stacking import Stack
+from models.words import WordsRouter
 
 Files = Mapping[str, bytes]
 
@@ -124,6 +132,22 @@ def _write_text(router: Any) -> Files:  # noqa: ANN401 - a TextRouter, which imp
     return files
 
 
+def _write_stacked(router: StackedRouter) -> Files:
+    files = {"stack.json": router.stack.to_json()}
+    for j, member in enumerate(router.members):
+        files |= below(files_of(member), f"members/{j}/{member.family}")
+    return files
+
+
+def _read_stacked(files: Files, reading: Reading) -> StackedRouter:
+    stack = Stack.from_json(files["stack.json"])
+    members = (
+        router_from(family, within(files, f"members/{j}/{family}"), reading)
+        for j, family in enumerate(stack.member_names)
+    )
+    return StackedRouter(tuple(members), stack)
+
+
 def _read_text(files: Files, reading: Reading) -> Router:
     from models.text_router import TextRouter
 
@@ -133,8 +157,11 @@ def _read_text(files: Files, reading: Reading) -> Router:
 _FAMILIES = {
     "mf": _Family(_write_mf, _read_mf),
     "similarity": _Family(_write_similarity, _read_similarity),
+    "words": _Family(WordsRouter.to_files, lambda files, reading: WordsRouter.from_files(files)),
+    "combined": _Family(CombinedRouter.to_files, lambda files, reading: CombinedRouter.from_files(files)),
     "bert": _Family(_write_text, _read_text),
     "causal_lm": _Family(_write_text, _read_text),
+    "stacked": _Family(_write_stacked, _read_stacked),
 }
 
 

@@ -29,8 +29,11 @@ MOST_HELD_OUT = 4_000
 MOST_FOR_DISTANCE = 2_000
 """Rows whose own distances make the quantiles."""
 
-FEWEST_LABELS = 40
-"""Below this, folds are too small to compare kernels."""
+FEWEST_LABELS = 20
+"""Below this, the examples' own distances say nothing."""
+
+FEWEST_TO_CHOOSE = 40
+"""Below this, folds are too small to compare kernels, and the default one stays."""
 
 
 def fit(  # noqa: PLR0913 - data, and the two choices that are not made here
@@ -44,7 +47,7 @@ def fit(  # noqa: PLR0913 - data, and the two choices that are not made here
     quantile: float = 0.99,
     seed: int = 0,
 ) -> SimilarityRouter:
-    """The router of all rows, its kernel chosen on them.
+    """The router of all rows, its kernel chosen on them where there are `FEWEST_TO_CHOOSE`.
 
     Args:
         embeddings: one row a labelled query.
@@ -64,10 +67,11 @@ def fit(  # noqa: PLR0913 - data, and the two choices that are not made here
     n = len(router.win_share)
     if n < FEWEST_LABELS:
         raise NotEnoughLabels(
-            f"The similarity router has {n} labels, and choosing its kernel needs {FEWEST_LABELS}. "
+            f"The similarity router has {n} labels and needs {FEWEST_LABELS}. "
             "Label more pairs, or name the kernel (`SimilarityRouter.of`)."
         )
-    chosen = choose_kernel(router, groups=groups, seed=seed) if weighting == "local" else router.kernel
+    has_choice = weighting == "local" and n >= FEWEST_TO_CHOOSE
+    chosen = choose_kernel(router, groups=groups, seed=seed) if has_choice else router.kernel
     usual, far = own_distances(router, groups=groups, quantile=quantile, seed=seed)
     kernel = chosen.model_copy(update={"usual_distance": usual, "far_distance": far})
     return SimilarityRouter(router.examples, router.win_share, router.weights, kernel)

@@ -26,7 +26,7 @@ RIDGE_ROWS = 10.0
 
 
 @dataclass(frozen=True)
-class StackedRouter:
+class Stack:
     """Weights of the members by name; column order is that of `member_names`."""
 
     member_names: tuple[str, ...]
@@ -35,18 +35,13 @@ class StackedRouter:
     spreads: tuple[float, ...]
     intercept: float
 
-    @property
-    def family(self) -> str:
-        """`stacked`."""
-        return "stacked"
-
     def score(self, columns: Float[np.ndarray, "n m"]) -> Float[np.ndarray, " n"]:
         """One score in [0, 1] a row; NaN where a member that has weight gives NaN, so that the bundle fails to strong.
 
         Raises:
             BundleError: the number of columns is not that of the members.
 
-        >>> stack = StackedRouter(("a", "idle"), (1.0, 0.0), (0.0, 0.0), (1.0, 1.0), 0.0)
+        >>> stack = Stack(("a", "idle"), (1.0, 0.0), (0.0, 0.0), (1.0, 1.0), 0.0)
         >>> stack.score(np.array([[0.25, 0.9], [0.5, np.nan]])).round(6).tolist()
         [0.25, 0.5]
         """
@@ -66,7 +61,7 @@ class StackedRouter:
         return json.dumps(vars(self), sort_keys=True).encode()
 
     @classmethod
-    def from_json(cls, content: bytes) -> "StackedRouter":
+    def from_json(cls, content: bytes) -> "Stack":
         """The stack that `to_json` wrote.
 
         Raises:
@@ -106,7 +101,7 @@ def fit_stack(
     *,
     member_names: Sequence[str],
     weights: Float[np.ndarray, " n"] | None = None,
-) -> StackedRouter:
+) -> Stack:
     """The stack of these members; the problem is convex, so equal arguments give equal weights.
 
     Args:
@@ -145,7 +140,7 @@ def fit_stack(
 
     bounds = [(0.0, None)] * len(member_names) + [(None, None)]
     found = minimize(objective, np.zeros(len(member_names) + 1), jac=True, method="L-BFGS-B", bounds=bounds)
-    return StackedRouter(
+    return Stack(
         tuple(member_names),
         tuple(found.x[:-1].tolist()),
         tuple(centers.tolist()),

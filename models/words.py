@@ -17,6 +17,7 @@ from safetensors.numpy import load, save
 
 from core.errors import BundleError, NotEnoughLabels
 from models.block_ridge import fit_blocks
+from models.router import Queries
 from models.vocabulary import Vocabulary, fit_vocabulary
 
 TERMS_FILE, WEIGHTS_FILE = "words.json", "words.safetensors"
@@ -37,11 +38,20 @@ class WordsRouter:
         """`words`."""
         return "words"
 
-    def score(self, texts: Sequence[str]) -> Float[np.ndarray, " n"]:
+    @property
+    def dimension(self) -> None:
+        """None: it reads no vectors."""
+        return None
+
+    def score(self, queries: Queries) -> Float[np.ndarray, " n"]:
+        """Share of wins of the strong answer, one a query; always finite."""
+        return self.score_texts(queries.texts)
+
+    def score_texts(self, texts: Sequence[str]) -> Float[np.ndarray, " n"]:
         """Share of wins of the strong answer, ties half, one a text; always finite.
 
         >>> router = WordsRouter(Vocabulary(("ratio",), np.ones(1, np.float32)), np.array([0.5], np.float32), 0.25)
-        >>> router.score(["ratio?", "never seen"]).tolist()
+        >>> router.score_texts(["ratio?", "never seen"]).tolist()
         [0.875, 0.625]
         """
         gap = np.array([self._gap(text) for text in texts], dtype=np.float64)

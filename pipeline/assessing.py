@@ -13,6 +13,7 @@ from assurance.curves import CostQualityCurve, cost_quality_curve, oracle_curve,
 from assurance.thresholds import share_on_new_traffic
 from core.calibrator import Calibrator
 from core.settings import RunSettings
+from models.floors import FLOORS
 from pipeline.engine import Work
 from pipeline.evaluation import Evaluation, evaluate_routers
 from pipeline.gates import EVIDENCE, Evidence
@@ -76,7 +77,7 @@ def headline_metrics(evaluation: Evaluation) -> dict[str, float]:
 
 def _evidence(evaluation: Evaluation, crossing: int) -> Evidence:
     first = next(iter(evaluation.routers))
-    floors = {name: gain for name, gain in evaluation.better_than.items() if name not in ROUTERS}
+    floors = {name: gain for name, gain in evaluation.better_than.items() if name in FLOORS}
     return Evidence(
         n_test_rows=evaluation.n,
         apgr=evaluation.routers[first].apgr,

@@ -4,26 +4,33 @@
 |---|---|---|
 | mf | many-model factorization of the other domains' rows | LoRA on its projections |
 | similarity | the other domains' rows as examples | the target's rows as examples, with their own kernel |
+| words, combined | fitted on the other domains' rows | fitted on the target's rows |
 | bert, causal_lm | fine-tuned on the other domains' rows | fine-tuned further: the base merged, a new update on top |
+| stacked | the members' bases, weighed on rows that fitted none | the adapted members, weighed on scores out of fold |
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 
-from core.errors import NotEnoughLabels
 from core.settings import RunSettings
-from models import adaptation, similarity_fit
+from models import adaptation, combined_fit, similarity_fit
+from models.combined import CombinedRouter
 from models.factorization_fit import choose_l2, fit
 from models.mf_router import MfRouter
-from models.router import Queries, Router
+from models.router import Router
+from models.selection import grouped_folds
 from models.similarity import SimilarityRouter
+from models.stacked_router import StackedRouter
+from models.stacking import Stack, fit_stack
 from models.targets import targets_of
 from models.training.recipe import TrainingRecipe
+from models.words import WordsRouter, fit_words
+from pipeline.labels import Labels, knowing
 
 if TYPE_CHECKING:
     from models.networks.spec import NetworkSpec
@@ -31,40 +38,8 @@ if TYPE_CHECKING:
     from models.training.progress import StepReport
 
 
-@dataclass(frozen=True)
-class Labels:
-    """Rows that a router learns from. n queries, d embedding, M models."""
-
-    texts: Sequence[str]
-    embeddings: Float[np.ndarray, "n d"]
-    quality: Float[np.ndarray, "n M"]
-    models: tuple[str, ...]
-    weights: Float[np.ndarray, " n"]
-    groups: Int[np.ndarray, " n"]
-
-    def __len__(self) -> int:
-        return len(self.texts)
-
-    def rows(self, chosen: Bool[np.ndarray, " n"] | Int[np.ndarray, " k"]) -> "Labels":
-        """The chosen rows, in order, their weights at mean 1 again."""
-        index = np.flatnonzero(chosen) if chosen.dtype == bool else chosen
-        texts = [self.texts[int(i)] for i in index]
-        weights = self.weights[index] / self.weights[index].mean()
-        return Labels(texts, self.embeddings[index], self.quality[index], self.models, weights, self.groups[index])
-
-    def qualities(self, weak: str, strong: str) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
-        """Quality of the weak and of the strong model per row; NaN where not known."""
-        return self.quality[:, self.models.index(weak)], self.quality[:, self.models.index(strong)]
-
-    def gap(self, weak: str, strong: str) -> Float[np.ndarray, " n"]:
-        """Quality of the strong answer minus that of the weak one; NaN where one is not known."""
-        weak_quality, strong_quality = self.qualities(weak, strong)
-        return np.asarray(strong_quality - weak_quality)
-
-    @property
-    def queries(self) -> Queries:
-        """The rows as a router scores them, their vectors at hand."""
-        return Queries(self.texts, lambda texts: self.embeddings)
+STACK_FOLDS = 4
+"""Folds in which members are scored on target rows that did not adapt them."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +69,8 @@ class How:
 def reads_vectors(settings: RunSettings) -> bool:
     """Whether the settings' router reads the queries' vectors, or one of its members does."""
     router = settings.router
-    families = router.members if router.family == "combined" else (router.family,)
-    return any(family in {"mf", "similarity"} for family in families)
+    families = router.members if router.family == "stacked" else (router.family,)
+    return any(family in {"mf", "similarity", "combined"} for family in families)
 
 
 def fit_base(family: str, rows: Labels, how: How) -> Router:
@@ -200,31 +175,83 @@ def _fine_tuned(start: "NetworkSpec | TextRouter", rows: Labels, how: How, pair:
     return fine_tune(start, labels, training, on_step=on_step).router
 
 
+def _words_base(rows: Labels, how: How) -> WordsRouter:
+    return _words(knowing(rows, how.base_pair), how.base_pair)
+
+
+def _words_adapt(base: WordsRouter, rows: Labels, how: How) -> WordsRouter:
+    return _words(rows, how.pair)
+
+
+def _words(rows: Labels, pair: tuple[str, str]) -> WordsRouter:
+    return fit_words(rows.texts, rows.gap(*pair), groups=rows.groups, weights=rows.weights)[0]
+
+
+def _combined_base(rows: Labels, how: How) -> CombinedRouter:
+    return _combined(knowing(rows, how.base_pair), how.base_pair)
+
+
+def _combined_adapt(base: CombinedRouter, rows: Labels, how: How) -> CombinedRouter:
+    return _combined(rows, how.pair)
+
+
+def _combined(rows: Labels, pair: tuple[str, str]) -> CombinedRouter:
+    """Other models' qualities help to tell hard questions, where every row knows them."""
+    others = [j for j, name in enumerate(rows.models) if name not in pair and np.isfinite(rows.quality[:, j]).all()]
+    labels = combined_fit.Labels(
+        rows.gap(*pair),
+        topics=rows.topics if any(topic is not None for topic in rows.topics) else None,
+        other_qualities=rows.quality[:, others] if others else None,
+        groups=rows.groups,
+        weights=rows.weights,
+    )
+    return combined_fit.fit_combined(rows.texts, rows.embeddings, labels).router
+
+
+def _stacked_base(rows: Labels, how: How) -> StackedRouter:
+    """Members are fitted on five of six groups and weighed on the sixth: the base is fitted once, not once a fold."""
+    rows = knowing(rows, how.base_pair)
+    is_held_out = grouped_folds(len(rows), n_folds=6, seed=0, groups=rows.groups) == 0
+    members = tuple(fit_base(family, rows.rows(~is_held_out), how) for family in how.settings.router.members)
+    held_out = rows.rows(is_held_out)
+    return StackedRouter(members, _stack(held_out, _columns(members, held_out), how, how.base_pair))
+
+
+def _stacked_adapt(base: StackedRouter, rows: Labels, how: How) -> StackedRouter:
+    fold = grouped_folds(len(rows), n_folds=STACK_FOLDS, seed=0, groups=rows.groups)
+    columns = np.zeros((len(rows), len(base.members)))
+    for k in range(STACK_FOLDS):
+        part = replace(how, folder=how.folder / f"fold-{k}", curve=lambda name, step, values: None)
+        members = _adapted(base.members, rows.rows(fold != k), part)
+        columns[fold == k] = _columns(members, rows.rows(fold == k))
+        how.progress("folds of the stack", k + 1, STACK_FOLDS)
+    return StackedRouter(_adapted(base.members, rows, how), _stack(rows, columns, how, how.pair))
+
+
+def _adapted(members: Sequence[Router], rows: Labels, how: How) -> tuple[Router, ...]:
+    return tuple(adapt(member.family, member, rows, how) for member in members)
+
+
+def _columns(members: Sequence[Router], rows: Labels) -> Float[np.ndarray, "n m"]:
+    return np.stack([member.score(rows.queries) for member in members], axis=1)
+
+
+def _stack(rows: Labels, columns: Float[np.ndarray, "n m"], how: How, pair: tuple[str, str]) -> Stack:
+    return fit_stack(columns, rows.gap(*pair), member_names=how.settings.router.members, weights=rows.weights)
+
+
 def recipe_of(settings: RunSettings) -> TrainingRecipe:
     """The settings' section `training`, as the engine takes it."""
     values = settings.training.model_dump(exclude={"dev_share", "processes"})
     return TrainingRecipe(**values, n_threads=settings.threads)
 
 
-def knowing(rows: Labels, pair: tuple[str, str]) -> Labels:
-    """The rows that know both models.
-
-    Raises:
-        NotEnoughLabels: there is none.
-    """
-    unknown = [name for name in pair if name not in rows.models]
-    known = np.zeros(len(rows), dtype=bool) if unknown else np.isfinite(rows.gap(*pair))
-    if not known.any():
-        raise NotEnoughLabels(
-            f"None of the {len(rows)} rows of other domains knows both '{pair[0]}' and '{pair[1]}': nothing to adapt. "
-            "Set data.base_weak and data.base_strong to two models that they know, or choose family mf."
-        )
-    return rows.rows(known)
-
-
 _FITS: Mapping[str, _Fit] = {
     "mf": _Fit(_mf_base, _mf_adapt),
     "similarity": _Fit(_similarity_base, _similarity_adapt),
+    "words": _Fit(_words_base, _words_adapt),
+    "combined": _Fit(_combined_base, _combined_adapt),
     "bert": _Fit(_text_base("bert"), _text_adapt),
     "causal_lm": _Fit(_text_base("causal_lm"), _text_adapt),
+    "stacked": _Fit(_stacked_base, _stacked_adapt),
 }

@@ -20,7 +20,8 @@ from models.router import Router
 from models.selection import grouped_folds
 from pipeline.engine import Watcher, plan, run_stages
 from pipeline.figures import learning_curve_svg
-from pipeline.fitting import How, Labels, adapt, fit_base
+from pipeline.fitting import How, adapt, fit_base
+from pipeline.labels import Labels
 from pipeline.results import rows_in, write_json
 from pipeline.running import run_folder
 from pipeline.stages import stages_of

@@ -13,7 +13,8 @@ from core.outcomes import read_outcomes
 from core.records import Record
 from core.settings import RunSettings
 from models.targets import effective_n, targets_of
-from pipeline.fitting import How, Labels, knowing, recipe_of
+from pipeline.fitting import How, recipe_of
+from pipeline.labels import Labels, knowing
 from pipeline.results import Rows
 from pipeline.stages import divided
 from pipeline.table import table_of
@@ -62,7 +63,7 @@ def rehearse(settings: RunSettings) -> Rehearsal:
         effective_labels=effective_n(weights) if len(weights) else 0.0,
         trainings={
             f"{family}, {which}": figures
-            for family in (router.members if router.family == "combined" else (router.family,))
+            for family in (router.members if router.family == "stacked" else (router.family,))
             for which, figures in _trainings(settings, family, labels, rows).items()
         },
     )

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from core import fingerprint
 from core.records import Record
 from core.settings import RunSettings
+from models.stacking import verdict
 from pipeline.engine import Planned, Watcher, plan, run_stages
 from pipeline.results import read_json, write_json
 from pipeline.stages import stages_of
@@ -81,6 +82,13 @@ def outcome_text(settings: RunSettings, config: Path) -> str:
     for name, figures in evaluation["routers"].items():
         lines.append(f"  {name:<14} {_span(figures['apgr'])}")
     lines.append(f"  adapted - base {_span(evaluation['better_than']['base'])}")
+    alone = {
+        name.removesuffix(" alone"): (gain["estimate"], gain["low"], gain["high"])
+        for name, gain in evaluation["better_than"].items()
+        if name.endswith(" alone")
+    }
+    if alone:
+        lines.append(verdict(alone).sentence)
     lines += [
         "",
         f"Look at  {folder / 'evaluate' / 'report.html'}",

@@ -12,9 +12,11 @@ from core.settings import RunSettings
 from models.families import Reading, files_of, router_from
 from models.floors import FLOORS
 from models.router import Router
+from models.stacked_router import StackedRouter
 from models.targets import row_weights
 from pipeline.engine import Work
-from pipeline.fitting import How, Labels, adapt, fit_base
+from pipeline.fitting import How, adapt, fit_base
+from pipeline.labels import Labels
 from pipeline.results import Rows, load_rows, read_json, write_json
 from pipeline.tracking import TrackedRun
 
@@ -41,6 +43,8 @@ def train(settings: RunSettings, tracked: TrackedRun | None, work: Work) -> None
         raw = router.score(labels.queries)
         scores[name] = np.where(np.isfinite(raw), raw, 1.0)  # what cannot be scored goes to the strong model
         _save_router(router, work.out / name)
+    if isinstance(adapted, StackedRouter):  # whether the stack earns its members' cost is measured with the rest
+        scores |= {f"{member.family} alone": member.score(labels.queries) for member in adapted.members}
     topics = rows.table.topics
     chosen = np.flatnonzero(rows.part("train"))
     for name, floor in FLOORS.items():
@@ -73,7 +77,7 @@ def labels_of(rows: Rows) -> Labels:
     """The rows of a run as a fit reads them, weighed by what the files say of their weight and sampling."""
     table = rows.table
     weights = row_weights(table.weight, table.inclusion_probability).values
-    return Labels(table.texts, rows.embeddings, table.quality, table.models, weights, rows.component)
+    return Labels(table.texts, rows.embeddings, table.quality, table.models, table.topics, weights, rows.component)
 
 
 def trained_router(settings: RunSettings, work: Work, name: str) -> Router:

@@ -37,17 +37,17 @@ def fitted(world) -> CombinedFit:
 def test_meaning_words_and_looks_each_move_the_score(fitted):
     router, zero, toward = fitted.router, np.zeros((1, 8), np.float32), np.eye(8, dtype=np.float32)[:1]
 
-    plain = router.score(["revenue asset"], zero)[0]
+    plain = router.score_texts(["revenue asset"], zero)[0]
 
-    assert router.score(["revenue asset"], toward)[0] > plain + 0.05
-    assert router.score(["revenue asset ratio"], zero)[0] > plain + 0.05
-    assert router.score(["revenue asset 12 345 6.7"], zero)[0] > plain + 0.05
+    assert router.score_texts(["revenue asset"], toward)[0] > plain + 0.05
+    assert router.score_texts(["revenue asset ratio"], zero)[0] > plain + 0.05
+    assert router.score_texts(["revenue asset 12 345 6.7"], zero)[0] > plain + 0.05
 
 
 def test_held_out_scores_rank_less_well_than_scores_of_rows_that_were_fitted(world, fitted):
     texts, embeddings, gap = world
 
-    seen = ranking_gain(fitted.router.score(texts, embeddings), gap)
+    seen = ranking_gain(fitted.router.score_texts(texts, embeddings), gap)
     held_out = ranking_gain(fitted.held_out, gap)
 
     assert 0.1 * gap.sum() < held_out < seen
@@ -73,24 +73,24 @@ def test_files_give_the_same_router_back(world, fitted):
 
     again = CombinedRouter.from_files(fitted.router.to_files())
 
-    assert again.score(texts, embeddings).tolist() == fitted.router.score(texts, embeddings).tolist()
+    assert again.score_texts(texts, embeddings).tolist() == fitted.router.score_texts(texts, embeddings).tolist()
 
 
 def test_a_query_scores_alone_as_in_a_batch(world, fitted):
     texts, embeddings, _ = world
 
-    alone = [fitted.router.score([texts[i]], embeddings[i : i + 1])[0] for i in range(5)]
+    alone = [fitted.router.score_texts([texts[i]], embeddings[i : i + 1])[0] for i in range(5)]
 
-    np.testing.assert_allclose(alone, fitted.router.score(texts[:5], embeddings[:5]), atol=1e-6)
+    np.testing.assert_allclose(alone, fitted.router.score_texts(texts[:5], embeddings[:5]), atol=1e-6)
 
 
 def test_an_embedding_that_is_not_finite_gives_no_number(fitted):
-    assert np.isnan(fitted.router.score(["asset"], np.full((1, 8), np.nan, np.float32))).all()
+    assert np.isnan(fitted.router.score_texts(["asset"], np.full((1, 8), np.nan, np.float32))).all()
 
 
 def test_other_embeddings_are_refused(fitted):
     with pytest.raises(BundleError, match="1 embeddings of length 8, not an array of shape \\(1, 9\\)"):
-        fitted.router.score(["asset"], np.zeros((1, 9), np.float32))
+        fitted.router.score_texts(["asset"], np.zeros((1, 9), np.float32))
 
 
 def test_files_of_other_features_or_damaged_ones_are_refused(fitted):

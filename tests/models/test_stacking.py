@@ -5,7 +5,7 @@ import pytest
 
 from core.errors import BundleError, NotEnoughLabels
 from models.selection import ranking_gain
-from models.stacking import StackedRouter, fit_stack, verdict
+from models.stacking import Stack, fit_stack, verdict
 
 
 @pytest.fixture(scope="module")
@@ -58,20 +58,20 @@ def test_json_gives_the_same_stack_back(members):
     columns, gap, names = members
     stack = fit_stack(columns, gap, member_names=names)
 
-    assert StackedRouter.from_json(stack.to_json()) == stack
+    assert Stack.from_json(stack.to_json()) == stack
 
 
 def test_a_stack_with_a_negative_weight_or_a_missing_field_is_refused():
-    stack = StackedRouter(("a",), (-1.0,), (0.0,), (1.0,), 0.0)
+    stack = Stack(("a",), (-1.0,), (0.0,), (1.0,), 0.0)
 
     with pytest.raises(BundleError, match="1 members has weights"):
-        StackedRouter.from_json(stack.to_json())
+        Stack.from_json(stack.to_json())
     with pytest.raises(BundleError, match="cannot be read"):
-        StackedRouter.from_json(b'{"member_names": ["a"]}')
+        Stack.from_json(b'{"member_names": ["a"]}')
 
 
 def test_a_member_that_gives_no_number_leaves_no_number():
-    stack = StackedRouter(("a", "b"), (1.0, 1.0), (0.0, 0.0), (1.0, 1.0), 0.0)
+    stack = Stack(("a", "b"), (1.0, 1.0), (0.0, 0.0), (1.0, 1.0), 0.0)
 
     assert np.isnan(stack.score(np.array([[0.5, np.nan]]))).all()
 

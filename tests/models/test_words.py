@@ -43,16 +43,16 @@ def test_a_planted_word_is_learned(planted):
 
     router, held_out = fit_words(texts, gap)
 
-    assert router.score(["ratio"])[0] > 0.8
-    assert router.score(["revenue asset"])[0] < 0.7
+    assert router.score_texts(["ratio"])[0] > 0.8
+    assert router.score_texts(["revenue asset"])[0] < 0.7
     assert held_out[gap == 1].min() > held_out[gap == 0].max()
 
 
 def test_unknown_words_do_not_move_a_score(planted):
     router, _ = fit_words(*planted)
 
-    assert router.score(["zyx wvu"]) == router.score([""])
-    assert router.score([""])[0] == pytest.approx((1 + router.intercept) / 2)
+    assert router.score_texts(["zyx wvu"]) == router.score_texts([""])
+    assert router.score_texts([""])[0] == pytest.approx((1 + router.intercept) / 2)
 
 
 def test_files_give_the_same_router_back(planted):
@@ -61,7 +61,7 @@ def test_files_give_the_same_router_back(planted):
     again = WordsRouter.from_files(router.to_files())
 
     texts = ["ratio of margin", "cost \ud800 year", "", "revenue asset"]
-    assert again.score(texts).tolist() == router.score(texts).tolist()
+    assert again.score_texts(texts).tolist() == router.score_texts(texts).tolist()
 
 
 def test_damaged_files_are_refused(planted):

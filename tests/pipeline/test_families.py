@@ -66,6 +66,31 @@ def test_neighbours_that_were_labelled_decide_what_words_mean(world):
     assert figures["apgr"]["low"] > 0.5
 
 
+@pytest.mark.parametrize("family", ["words", "combined"])
+def test_a_router_of_words_is_registered_and_scores_as_it_did(world, family):
+    ran, figures = measured(world, family)
+
+    assert (
+        ran["evaluation"]["routers"]["adapted"]["apgr"]["low"] < ran["evaluation"]["routers"]["adapted"]["apgr"]["high"]
+    )
+    assert figures["n"] == 140
+
+
+def test_a_stack_says_of_each_member_whether_it_beats_it(world):
+    path, _ = run_of(world, "stacked")
+    settings = yaml.safe_load(path.read_text())
+    settings["router"]["members"] = ["similarity", "words", "mf"]
+    path.write_text(yaml.safe_dump(settings))
+    said = command("run", path)
+    evaluation = json.loads(command("run", path, "--json").stdout)["evaluation"]
+
+    alone = {f"{member} alone" for member in ("similarity", "words", "mf")}
+    assert alone < set(evaluation["better_than"])
+    not_beaten = [member for member in sorted(alone) if evaluation["better_than"][member]["low"] <= 0]
+    assert ("The stack does not beat" in said.stdout) == bool(not_beaten)
+    assert all(member.removesuffix(" alone") in said.stdout for member in not_beaten)
+
+
 @pytest.mark.parametrize("family", ["bert", "causal_lm"])
 def test_a_network_of_any_checkpoint_runs_registers_and_scores_as_it_did(world, checkpoints, family, tmp_path):
     ran, figures = measured(world, family, network={"base": str(checkpoints / family)}, training=BRIEF)
