@@ -90,7 +90,7 @@ class EncoderSettings(Settings):
     """Tokens read of each text; what lies beyond is cut and counted."""
 
 
-Single = Literal["mf", "similarity", "words", "combined", "bert", "causal_lm"]
+Single = Literal["mf", "mf_similarity", "similarity", "words", "combined", "bert", "causal_lm"]
 Family = Literal[Single, "stacked"]
 
 
@@ -98,8 +98,9 @@ class RouterSettings(Settings):
     """Which router, and the base that is adapted."""
 
     family: Family = "mf"
-    """`mf` matrix factorization, `similarity` labelled neighbours, `words` TF-IDF, `combined` vectors, words and looks
-    in one ridge, `bert` a text classifier, `causal_lm` a language model's label tokens, `stacked` several of these."""
+    """`mf` matrix factorization, `similarity` labelled neighbours, `mf_similarity` the second behind the first, `words`
+    TF-IDF, `combined` vectors, words and looks in one ridge, `bert` a text classifier, `causal_lm` a language model's
+    label tokens, `stacked` several of these."""
     members: tuple[Single, ...] = ("mf", "similarity", "words", "combined")
     """Families that `stacked` weighs against each other; each is trained once a fold and once on all rows."""
     rank: int = Field(32, ge=1, le=1024)

@@ -4,6 +4,7 @@
 |---|---|
 | mf | weights.safetensors, models.json, and adapter/ with the LoRA update in PEFT's files |
 | similarity | examples.safetensors, kernel.json |
+| mf_similarity | pair.safetensors, fallback.json, and the neighbours' files in neighbours/ |
 | words | words.json, words.safetensors |
 | combined | combined.json, combined.safetensors |
 | bert, causal_lm | network.json, and update/ with the LoRA update or checkpoint/ with merged weights |
@@ -22,10 +23,11 @@ from safetensors import numpy as safetensors
 from core.errors import BundleError
 from models.adaptation import adapter_files, adapter_from_files
 from models.combined import CombinedRouter
-from models.matrix_factorization import MatrixFactorization
+from models.matrix_factorization import MatrixFactorization, PairScorer
 from models.mf_router import MfRouter
 from models.router import Router
 from models.similarity import SimilarityRouter
+from models.similarity_fallback import FallbackRouter
 from models.similarity_kernel import Kernel
 from models.stacked_router import StackedRouter
 from models.stacking import Stack
@@ -127,6 +129,22 @@ def _read_similarity(files: Files, reading: Reading) -> SimilarityRouter:
     return SimilarityRouter.from_arrays(kernel, safetensors.load(files["examples.safetensors"]))
 
 
+def _write_fallback(router: FallbackRouter) -> Files:
+    pair = {"vector": router.primary.vector, "intercept": np.array([router.primary.intercept])}
+    return {
+        "pair.safetensors": safetensors.save(pair),
+        "fallback.json": as_json({"n_trained": router.n_trained}),
+        **below(_write_similarity(router.similarity), "neighbours"),
+    }
+
+
+def _read_fallback(files: Files, reading: Reading) -> FallbackRouter:
+    pair = safetensors.load(files["pair.safetensors"])
+    primary = PairScorer(pair["vector"], float(pair["intercept"][0]))
+    n_trained = int(json.loads(files["fallback.json"])["n_trained"])
+    return FallbackRouter(primary, _read_similarity(within(files, "neighbours"), reading), n_trained)
+
+
 def _write_text(router: Any) -> Files:  # noqa: ANN401 - a TextRouter, which imports torch
     files: Files = router.to_files()
     return files
@@ -151,12 +169,13 @@ def _read_stacked(files: Files, reading: Reading) -> StackedRouter:
 def _read_text(files: Files, reading: Reading) -> Router:
     from models.text_router import TextRouter
 
-    return TextRouter.from_files(files, n_threads=reading.n_threads)
+    return TextRouter.from_files(files, n_threads=reading.n_threads, merge=True)
 
 
 _FAMILIES = {
     "mf": _Family(_write_mf, _read_mf),
     "similarity": _Family(_write_similarity, _read_similarity),
+    "mf_similarity": _Family(_write_fallback, _read_fallback),
     "words": _Family(WordsRouter.to_files, lambda files, reading: WordsRouter.from_files(files)),
     "combined": _Family(CombinedRouter.to_files, lambda files, reading: CombinedRouter.from_files(files)),
     "bert": _Family(_write_text, _read_text),

@@ -4,6 +4,7 @@
 |---|---|---|
 | mf | many-model factorization of the other domains' rows | LoRA on its projections |
 | similarity | the other domains' rows as examples | the target's rows as examples, with their own kernel |
+| mf_similarity | as mf | as mf; the target's rows as examples answer where the factorization learned nothing |
 | words, combined | fitted on the other domains' rows | fitted on the target's rows |
 | bert, causal_lm | fine-tuned on the other domains' rows | fine-tuned further: the base merged, a new update on top |
 | stacked | the members' bases, weighed on rows that fitted none | the adapted members, weighed on scores out of fold |
@@ -25,6 +26,7 @@ from models.mf_router import MfRouter
 from models.router import Router
 from models.selection import grouped_folds
 from models.similarity import SimilarityRouter
+from models.similarity_fallback import FallbackRouter
 from models.stacked_router import StackedRouter
 from models.stacking import Stack, fit_stack
 from models.targets import targets_of
@@ -70,7 +72,7 @@ def reads_vectors(settings: RunSettings) -> bool:
     """Whether the settings' router reads the queries' vectors, or one of its members does."""
     router = settings.router
     families = router.members if router.family == "stacked" else (router.family,)
-    return any(family in {"mf", "similarity", "combined"} for family in families)
+    return any(family in {"mf", "mf_similarity", "similarity", "combined"} for family in families)
 
 
 def fit_base(family: str, rows: Labels, how: How) -> Router:
@@ -141,6 +143,12 @@ def _similarity(rows: Labels, how: How, pair: tuple[str, str]) -> SimilarityRout
     )
 
 
+def _fallback_adapt(base: MfRouter, rows: Labels, how: How) -> FallbackRouter:
+    """The base is a factorization alone: of the other domains' examples none is near the target's queries."""
+    neighbours = _similarity(rows, how, how.pair)
+    return FallbackRouter(_mf_adapt(base, rows, how).pair, neighbours, n_trained=len(rows))
+
+
 def _text_base(family: Literal["bert", "causal_lm"]) -> Callable[[Labels, How], "TextRouter"]:
     def fit_text(rows: Labels, how: How) -> "TextRouter":
         from models.networks.spec import describe
@@ -171,7 +179,13 @@ def _fine_tuned(start: "NetworkSpec | TextRouter", rows: Labels, how: How, pair:
         how.curve(name, report.step, values)
 
     labels = TextLabels(rows.texts, targets.classes, rows.weights, targets.gap, rows.groups)
-    training = TextTraining(recipe_of(s), how.folder / name, keep=s.network.keep, dev_share=s.training.dev_share)
+    training = TextTraining(
+        recipe_of(s),
+        how.folder / name,
+        keep=s.network.keep,
+        dev_share=s.training.dev_share,
+        processes=s.training.processes,
+    )
     return fine_tune(start, labels, training, on_step=on_step).router
 
 
@@ -249,6 +263,7 @@ def recipe_of(settings: RunSettings) -> TrainingRecipe:
 _FITS: Mapping[str, _Fit] = {
     "mf": _Fit(_mf_base, _mf_adapt),
     "similarity": _Fit(_similarity_base, _similarity_adapt),
+    "mf_similarity": _Fit(_mf_base, _fallback_adapt),
     "words": _Fit(_words_base, _words_adapt),
     "combined": _Fit(_combined_base, _combined_adapt),
     "bert": _Fit(_text_base("bert"), _text_adapt),

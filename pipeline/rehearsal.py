@@ -85,7 +85,7 @@ def rehearsal_text(rehearsal: Rehearsal) -> str:
 def _trainings(settings: RunSettings, family: str, labels: Labels, rows: Rows) -> dict[str, dict[str, Any]]:
     how = How(settings, settings.folder, lambda what, done, total: None)
     base, target = labels.rows(rows.part("base")), labels.rows(rows.part("train"))
-    if family == "mf":
+    if family in {"mf", "mf_similarity"}:
         return {"base": _mf_base(settings, base), "adapted": _mf_adapted(settings, target)}
     if family in {"bert", "causal_lm"}:
         return {

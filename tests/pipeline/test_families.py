@@ -59,8 +59,9 @@ def measured(world, family, **sections):
     return ran, json.loads(evaluated.stdout)
 
 
-def test_neighbours_that_were_labelled_decide_what_words_mean(world):
-    ran, figures = measured(world, "similarity")
+@pytest.mark.parametrize("family", ["similarity", "mf_similarity"])
+def test_neighbours_that_were_labelled_decide_what_words_mean(world, family):
+    ran, figures = measured(world, family)
 
     assert ran["evaluation"]["better_than"]["base"]["low"] > 0
     assert figures["apgr"]["low"] > 0.5
