@@ -11,8 +11,8 @@
 Texts are dealt into as many folds as there are seeds; seed i holds fold i out, so each row is tested once, by routers
 that never saw its text. Every method has one set of defaults; strengths are chosen on training rows. Scores are
 compared by rank within a fold. Intervals are 95 %, paired, from a bootstrap over texts: they cover the choice of test
-rows, not of training rows. Calibration: fitted per fold on the combined router's scores of its training rows, each by
-the fit without the row's text, and checked on the test rows.
+rows, not of training rows. Calibration of the combined router: a fold's map is fitted on the other folds' out-of-fold
+scores.
 """
 
 import csv
@@ -28,7 +28,7 @@ for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import click
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from scipy.stats import rankdata
 
 from assurance.bootstrap import apgr_interval, paired_apgr_difference
@@ -101,7 +101,6 @@ def measure(sets: Sets, name: str, *, n_seeds: int) -> dict[str, Any]:
     gap, keys = rows.quality[:, 1] - rows.quality[:, 0], rows.text_key
     fold = grouped_folds(len(gap), n_folds=n_seeds, seed=0, groups=keys)
     raw = {column: np.zeros(len(gap)) for column in ("base", *MEMBERS, "stack", *FLOORS)}
-    probability = np.zeros(len(gap))
     for seed in range(n_seeds):
         train, test = np.flatnonzero(fold != seed), np.flatnonzero(fold == seed)
         texts, test_texts = [rows.texts[i] for i in train], [rows.texts[i] for i in test]
@@ -115,14 +114,13 @@ def measure(sets: Sets, name: str, *, n_seeds: int) -> dict[str, Any]:
         labels = Labels(gap[train], topics, others[train] if others is not None else None, groups=keys[train])
         combined = fit_combined(texts, seen, labels, seed=seed)
         raw["combined"][test] = combined.router.score_texts(test_texts, unseen)
-        calibrator = fit_calibrator(combined.held_out, gap[train] > 0)
-        probability[test] = calibrator.apply(raw["combined"][test])
         for floor, fit_floor in FLOORS.items():
             raw[floor][test] = fit_floor(texts, topics, gap[train], seed=seed)(
                 test_texts, [rows.topics[i] for i in test]
             )
         say(f"  {name}: fold {seed + 1} of {n_seeds}")
     stacked(raw, gap, fold)
+    probability = calibrated(raw["combined"], gap > 0, fold)
     scores = {column: _ranked(values, fold) for column, values in raw.items()}
     return figures_of(rows, scores, probability) | {"pair": list(pair), "n_train": int(len(gap) * (1 - 1 / n_seeds))}
 
@@ -133,6 +131,17 @@ def stacked(raw: dict[str, Float[np.ndarray, " n"]], gap: Float[np.ndarray, " n"
     for held_out in np.unique(fold):
         stack = fit_stack(columns[fold != held_out], gap[fold != held_out], member_names=MEMBERS)
         raw["stack"][fold == held_out] = stack.score(columns[fold == held_out])
+
+
+def calibrated(
+    scores: Float[np.ndarray, " n"], events: Bool[np.ndarray, " n"], fold: Int[np.ndarray, " n"]
+) -> Float[np.ndarray, " n"]:
+    """Probabilities of each fold's rows, by the map fitted on the other folds' out-of-fold scores."""
+    probability = np.zeros(len(scores))
+    for held_out in np.unique(fold):
+        calibrator = fit_calibrator(scores[fold != held_out], events[fold != held_out])
+        probability[fold == held_out] = calibrator.apply(scores[fold == held_out])
+    return probability
 
 
 def figures_of(

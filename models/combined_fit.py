@@ -1,8 +1,9 @@
 """Fits the combined router from labelled rows. numpy and scipy; the same rows and seed give the same router.
 
-Three blocks (embedding, words, looks) are fitted by `models.block_ridge` to several targets at once: the gap, the gap
-of the row's topic, and the qualities of other models where they are known. Their held-out predictions are mixed by
-`models.label_mixing`, and as everything is linear, the mix is one weight per feature again.
+Four blocks (embedding, words, looks, and of the looks the size alone) are fitted by `models.block_ridge` to several
+targets at once: the gap, the gap of the row's topic, and the qualities of other models where they are known. Their
+held-out predictions are mixed by `models.label_mixing`, and as everything is linear, the mix is one weight per feature
+again.
 """
 
 import logging
@@ -17,6 +18,7 @@ from models.block_ridge import fit_blocks
 from models.combined import CombinedRouter
 from models.label_mixing import Mix, mix, topic_gap
 from models.looks import fit_looks
+from models.text_features import SIZE
 from models.vocabulary import fit_vocabulary
 
 LOG = logging.getLogger(__name__)
@@ -85,6 +87,7 @@ def fit_combined(
         "words": vocabulary.vectors(chosen),
         "looks": looks.vectors(chosen),
     }
+    blocks["size"] = blocks["looks"][:, : len(SIZE)]
     weights = np.ones(len(chosen)) if labels.weights is None else np.asarray(labels.weights, dtype=np.float64)[used]
     columns = [gap[used]]
     if labels.topics is not None:
@@ -98,6 +101,7 @@ def fit_combined(
     held_out = np.full(len(gap), np.nan)
     held_out[used] = np.clip((1.0 + mixed.apply(fit.held_out)) / 2.0, 0.0, 1.0)
     collapsed = {name: (block @ mixed.weights).astype(np.float32) for name, block in fit.weights.items()}
+    collapsed["looks"][: len(SIZE)] += collapsed["size"]
     router = CombinedRouter(
         vocabulary,
         looks,

@@ -37,7 +37,7 @@ import numpy as np
 from jaxtyping import Float32
 
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
-_OPTION = re.compile(r"^\s*\(?[A-J][.)]\s+(.*)$", re.MULTILINE)
+_OPTION = re.compile(r"^[ \t]*\(?[A-J][.)][ \t]+(.*)$", re.MULTILINE)
 _STOP_WORDS = frozenset(
     re.findall(
         r"\w+",
@@ -59,6 +59,7 @@ def _has(pattern: str, flags: int = re.IGNORECASE) -> Callable[[str], float]:
 
 _OF_TEXT: dict[str, Callable[[str], float]] = {
     "characters": lambda text: math.log1p(len(text)),
+    "words": lambda text: math.log1p(len(_WORD.findall(text))),
     "sentences": _count(r"[.!?](?=\s|$)"),
     "lines": _count(r"\n"),
     "numbers": _count(r"\d+(?:[.,]\d+)*"),
@@ -106,12 +107,15 @@ _OF_STEM: dict[str, Callable[[str], float]] = {
     "why": _has(r"\b(?:why|reason|because)\b"),
     "how": _has(r"\bhow\b"),
 }
-_OF_WORDS = ("words", "word_length", "longest_word", "long_words", "distinct_words", "stop_words")
+_OF_WORDS = ("word_length", "longest_word", "long_words", "distinct_words", "stop_words")
 _OF_CHARACTERS = ("digits", "capitals", "punctuation", "non_ascii")
 _OF_OPTIONS = ("option_lines", "option_length", "option_spread", "numeric_options")
 
 FEATURES = (*_OF_TEXT, *_OF_STEM, *_OF_WORDS, *_OF_CHARACTERS, *_OF_OPTIONS)
 """Names of the columns, in order."""
+
+SIZE = FEATURES[:4]
+"""The first columns: how long a text is, which is by itself a floor that many routers do not beat."""
 
 
 def text_features(texts: Sequence[str]) -> Float32[np.ndarray, "n f"]:
@@ -142,7 +146,6 @@ def _word_features(words: Sequence[str]) -> tuple[float, ...]:
     lengths, n = [len(word) for word in words], len(words)
     lower = [word.lower() for word in words]
     return (
-        math.log1p(n),
         sum(lengths) / n,
         float(max(lengths)),
         sum(length >= 8 for length in lengths) / n,

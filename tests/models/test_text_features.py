@@ -1,6 +1,7 @@
 """Text features: each says what its name says, and no text breaks them."""
 
 import math
+import time
 
 import numpy as np
 import pytest
@@ -60,6 +61,15 @@ def test_the_table_in_the_docstring_names_every_feature():
 @given(st.text())
 def test_no_text_gives_what_is_not_a_number(text):
     assert np.isfinite(text_features([text])).all()
+
+
+@pytest.mark.parametrize("unit", ["\n", " ", "A.\n", "? ", ": ", "1.", "_", "(", "' ", "the "])
+def test_time_grows_with_the_length_of_a_text_and_not_with_its_square(unit):
+    started = time.process_time()
+
+    text_features([unit * 50_000])
+
+    assert time.process_time() - started < 5.0  # about 0.1 s; squared, it would be minutes
 
 
 def test_no_texts_give_no_rows():
