@@ -4,8 +4,9 @@ Secrets never stand in the YAML: a setting that ends in `_env` names the environ
 Settings never enter the functions: commands unpack them into arguments.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
@@ -210,8 +211,12 @@ class RunSettings(Settings):
         return self.gateway.bundle or f"models:/{self.name}@champion"
 
 
-def load_settings(path: Path) -> RunSettings:
-    """The settings of a YAML file.
+def load_settings(path: Path, overrides: Sequence[str] = ()) -> RunSettings:
+    """The settings of a YAML file, some of them said otherwise.
+
+    Args:
+        path: the YAML.
+        overrides: `section.key=value`, the value as YAML would read it; checked like the file's own.
 
     Raises:
         SettingsError: the file is missing, is not YAML, or has faults; every fault is listed.
@@ -226,10 +231,32 @@ def load_settings(path: Path) -> RunSettings:
         raise SettingsError(
             f"{path} holds {type(values).__name__}, not settings. Start from configs/medical_coding.yaml."
         )
+    for override in overrides:
+        _put(values, override)
     try:
         return RunSettings.model_validate(values)
     except ValidationError as error:
         raise SettingsError(_all_faults(path, error)) from error
+
+
+def _put(values: dict[str, Any], override: str) -> None:
+    """Say one setting otherwise, in place."""
+    key, is_given, text = override.partition("=")
+    *sections, last = key.split(".")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise SettingsError(f"The value of '{override}' is not YAML ({error}). Quote it.") from error
+    for section in sections:
+        inner = values.setdefault(section, {})
+        if not isinstance(inner, dict):
+            raise SettingsError(
+                f"'{override}': {section} is {inner!r}, which has no settings inside. Name another key."
+            )
+        values = inner
+    if not is_given or not last:
+        raise SettingsError(f"'{override}' is no setting. Write section.key=value, as in router.family=combined.")
+    values[last] = value
 
 
 def _all_faults(path: Path, error: ValidationError) -> str:

@@ -21,6 +21,9 @@ _tracking = click.option(
 _store = click.option(
     "--store", "store_url", help="Database URL of the ledger; default: the settings' or preceptor.db."
 )
+_set = click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="A setting said otherwise: router.family=combined."
+)
 _json = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 _file = click.Path(path_type=Path, dir_okay=False)
 
@@ -29,8 +32,9 @@ _file = click.Path(path_type=Path, dir_okay=False)
 @click.argument("config", type=_file)
 @click.option("--from", "start_from", metavar="STAGE", help="Run this stage and all after it, changed or not.")
 @click.option("--dry-run", is_flag=True, help="Say what would run, on what rows, at what cost; train nothing.")
+@_set
 @_json
-def run(config: Path, start_from: str | None, dry_run: bool, as_json: bool) -> None:
+def run(config: Path, start_from: str | None, dry_run: bool, overrides: tuple[str, ...], as_json: bool) -> None:
     """Adapt a router: prepare, split, embed, train, calibrate, evaluate, register, promote.
 
     A stage whose inputs did not change is not run again; a killed run goes on where it stopped.
@@ -40,7 +44,7 @@ def run(config: Path, start_from: str | None, dry_run: bool, as_json: bool) -> N
     from core.settings import load_settings
     from pipeline.running import describe_plan, outcome_json, outcome_text, plan_json, plan_text, run_settings
 
-    settings = load_settings(config)
+    settings = load_settings(config, overrides)
     if dry_run:
         from pipeline.rehearsal import rehearsal_text, rehearse
 
@@ -55,8 +59,9 @@ def run(config: Path, start_from: str | None, dry_run: bool, as_json: bool) -> N
 @click.argument("config", type=_file)
 @click.option("--size", "sizes", multiple=True, type=click.IntRange(2), help="Number of labels; may be given again.")
 @click.option("--more", default=200, show_default=True, type=click.IntRange(1), help="Further labels to forecast for.")
+@_set
 @_json
-def learn_curve(config: Path, sizes: tuple[int, ...], more: int, as_json: bool) -> None:
+def learn_curve(config: Path, sizes: tuple[int, ...], more: int, overrides: tuple[str, ...], as_json: bool) -> None:
     """Show quality against the number of labels, and what further labels would bring.
 
     Trains on growing draws of the target's rows and scores held-out ones; the run's test rows are not touched.
@@ -67,7 +72,7 @@ def learn_curve(config: Path, sizes: tuple[int, ...], more: int, as_json: bool) 
     from pipeline.learning import curve_json, curve_text, measure_learning_curve
     from pipeline.running import run_folder, watching
 
-    settings = load_settings(config)
+    settings = load_settings(config, overrides)
     with watching() as watcher:
         curve = measure_learning_curve(settings, sizes=sizes or None, more=more, watcher=watcher)
     click.echo(curve_json(curve) if as_json else curve_text(curve, run_folder(settings)))

@@ -58,6 +58,8 @@ def main() -> None:
         _say("3. Adapt the router: a base on the other specialties, LoRA on mental health")
         _preceptor("run", CONFIG)
         registered = json.loads((_run_folder(settings) / "register" / "registered.json").read_text(encoding="utf-8"))
+        CONSOLE.print("\n   The same labels, another family of routers: vectors, words and looks in one ridge")
+        _preceptor("run", CONFIG, "--set", f"name={settings.name}-combined", "--set", "router.family=combined")
         _say("4. Promote it: gates, a second person, the ledger")
         version = registered["adapted"]
         _preceptor(

@@ -81,3 +81,19 @@ def test_every_setting_has_a_docstring():
 def test_every_yaml_in_configs_describes_a_run_and_begins_with_its_command(path):
     assert load_settings(path).name
     assert "preceptor run " + str(path) in path.read_text().splitlines()[0]
+
+
+def test_a_setting_can_be_said_otherwise_and_is_checked_like_the_files_own(tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text(MINIMAL)
+
+    said = load_settings(path, ["router.family=combined", "split.train=0.25", "data.files=[a.jsonl, b.jsonl]"])
+    assert (said.router.family, said.split.train) == ("combined", 0.25)
+    assert [file.name for file in said.data.files] == ["a.jsonl", "b.jsonl"]
+
+    with pytest.raises(SettingsError, match=r"router\.familly: Extra inputs are not permitted"):
+        load_settings(path, ["router.familly=mf"])
+    with pytest.raises(SettingsError, match=r"'router' is no setting\. Write section\.key=value"):
+        load_settings(path, ["router"])
+    with pytest.raises(SettingsError, match="name is '.*', which has no settings inside"):
+        load_settings(path, ["name.first=x"])
