@@ -26,6 +26,7 @@ from core.settings import RunSettings, load_settings
 from examples.medical_coding.answer import answer_all, grade, outcome_rows, read_rows, write_rows
 from examples.medical_coding.code_set import load_code_set
 from examples.medical_coding.queries import build_queries, write_queries
+from models.versions import aliases_of
 
 CONFIG = Path("configs/medical_coding.yaml")
 FOLDER = Path("demo-work")
@@ -62,10 +63,13 @@ def main() -> None:
         _preceptor("run", CONFIG, "--set", f"name={settings.name}-combined", "--set", "router.family=combined")
         _say("4. Promote it: gates, a second person, the ledger")
         version = registered["adapted"]
-        _preceptor(
-            "promote", settings.name, version, "--to", "champion", "--by", "ann", "--approved-by", "bob",
-            "--reason", "demo", "--config", CONFIG,
-        )  # fmt: skip
+        if aliases_of(settings.name, tracking_uri=settings.mlflow.tracking_uri).get("champion") == version:
+            CONSOLE.print(f"   version {version} is the champion since an earlier demo")
+        else:
+            _preceptor(
+                "promote", settings.name, version, "--to", "champion", "--by", "ann", "--approved-by", "bob",
+                "--reason", "demo", "--config", CONFIG,
+            )  # fmt: skip
         _preceptor("ledger", "verify", "--config", CONFIG)
         _say(f"5. Serve it, and send {N_ROUTED} unseen queries through the gateway")
         base_url = f"http://{settings.gateway.host}:{settings.gateway.port}"
