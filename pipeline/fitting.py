@@ -5,7 +5,8 @@
 | mf | many-model factorization of the other domains' rows | LoRA on its projections |
 | similarity | the other domains' rows as examples | the target's rows as examples, with their own kernel |
 | mf_similarity | as mf | as mf; the target's rows as examples answer where the factorization learned nothing |
-| words, combined | fitted on the other domains' rows | fitted on the target's rows |
+| words | fitted on the other domains' rows | fitted on the target's rows |
+| combined | the same | the same, with the other domains' rows at less weight where held-out error says so |
 | bert, causal_lm | fine-tuned on the other domains' rows | fine-tuned further: the base merged, a new update on top |
 | stacked | the members' bases, weighed on rows that fitted none | the adapted members, weighed on scores out of fold |
 """
@@ -21,6 +22,7 @@ from jaxtyping import Float
 from core.settings import RunSettings
 from models import adaptation, combined_fit, similarity_fit
 from models.combined import CombinedRouter
+from models.combined_adapt import LabelledRows, fit_adapted
 from models.factorization_fit import choose_l2, fit
 from models.mf_router import MfRouter
 from models.router import Router
@@ -54,6 +56,8 @@ class How:
     progress: Callable[[str, int, int], None]
     curve: Callable[[str, int, Mapping[str, float]], None] = lambda name, step, values: None
     """Told of a training's figures at a step, by the training's name."""
+    elsewhere: Labels | None = None
+    """Rows of other domains, for a family that lets them in beside the target's."""
 
     @property
     def pair(self) -> tuple[str, str]:
@@ -206,20 +210,29 @@ def _combined_base(rows: Labels, how: How) -> CombinedRouter:
 
 
 def _combined_adapt(base: CombinedRouter, rows: Labels, how: How) -> CombinedRouter:
-    return _combined(rows, how.pair)
+    """Rows of other domains enter where held-out error says so, and only if they know the very pair."""
+    if how.elsewhere is None or how.base_pair != how.pair:
+        return _combined(rows, how.pair)
+    target = LabelledRows(rows.texts, rows.embeddings, _combined_labels(rows, how.pair))
+    known = knowing(how.elsewhere, how.pair)
+    others = LabelledRows(known.texts, known.embeddings, _combined_labels(known, how.pair))
+    return fit_adapted(target, others).fit.router
 
 
 def _combined(rows: Labels, pair: tuple[str, str]) -> CombinedRouter:
+    return combined_fit.fit_combined(rows.texts, rows.embeddings, _combined_labels(rows, pair)).router
+
+
+def _combined_labels(rows: Labels, pair: tuple[str, str]) -> combined_fit.Labels:
     """Other models' qualities help to tell hard questions, where every row knows them."""
     others = [j for j, name in enumerate(rows.models) if name not in pair and np.isfinite(rows.quality[:, j]).all()]
-    labels = combined_fit.Labels(
+    return combined_fit.Labels(
         rows.gap(*pair),
         topics=rows.topics if any(topic is not None for topic in rows.topics) else None,
         other_qualities=rows.quality[:, others] if others else None,
         groups=rows.groups,
         weights=rows.weights,
     )
-    return combined_fit.fit_combined(rows.texts, rows.embeddings, labels).router
 
 
 def _stacked_base(rows: Labels, how: How) -> StackedRouter:

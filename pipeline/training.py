@@ -35,8 +35,9 @@ def train(settings: RunSettings, tracked: TrackedRun | None, work: Work) -> None
     labels = labels_of(rows)
     pair = settings.pair.weak.name, settings.pair.strong.name
     target = labels.rows(rows.part("train"))
-    how = How(settings, folder=work.scratch, progress=work.progress, curve=curve)
-    base = fit_base(settings.router.family, labels.rows(rows.part("base")), how)
+    elsewhere = labels.rows(rows.part("base"))
+    how = How(settings, folder=work.scratch, progress=work.progress, curve=curve, elsewhere=elsewhere)
+    base = fit_base(settings.router.family, elsewhere, how)
     adapted = adapt(settings.router.family, base, target, how)
     scores = {}
     for name, router in {"adapted": adapted, "base": base}.items():
