@@ -2,9 +2,11 @@
 
     P(strong) = sigmoid(u . (e(text) - center) * scale + b)
 
-The encoder e gets a low-rank update of its attention's query and value; u and b start where the base router has them
-and are pulled back to it as in `models.shrinkage`. The loss is the logistic loss on (1 + gap) / 2, so a tie is half a
-win. A grouped share of the labels is held out; the epoch that ranks it best is kept, the base itself being epoch 0.
+First the labels move u and b alone, from where the base router has them, as in `models.shrinkage`. From there u and b
+train together with a low-rank update of the attention's query and value in e, and u is pulled back to where it started.
+The loss is the logistic loss on (1 + gap) / 2, so a tie is half a win. A grouped share of the labels is held out from
+both; the epoch that ranks it best is kept. If none ranks it better than u moved alone, e stays as it was, and u is what
+all labels make of it.
 
 Use it where thousands of labels exist: an epoch on a CPU takes about a minute per thousand short texts. Training and
 running need torch; the update is PEFT's two files, and the adapted encoder has a hash of its own.
@@ -14,19 +16,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int, Shaped
 
 from core.errors import BundleError, DataError, NotEnoughLabels
 from core.fingerprint import of_json
-from models.encoder_training import EncoderRecipe, TrainableEncoder, Training
+from models.encoder_training import EncoderRecipe, TrainableEncoder, Training, TrainingRows
 from models.encoders import EncoderSpec
 from models.matrix_factorization import MatrixFactorization, PairScorer
 from models.networks.updates import load_update, merged, update_sha256
 from models.selection import grouped_folds
+from models.shrinkage import choose_strength, move_from
 from models.torch_encoder import TorchEncoder
 
+FEWEST_OF_ALL = 20
+"""Below this, nothing is adapted."""
+
 FEWEST_LABELS = 100
-"""Below this, the held-out share has too few rows to tell one epoch from another."""
+"""Below this, the held-out share has too few rows to tell one epoch from another: the vector alone is moved."""
 
 DEV_FOLDS = 5
 """One of so many folds is held out."""
@@ -41,6 +47,8 @@ class DomainLabels:
     """Quality of the strong answer minus that of the weak one, in [-1, 1]."""
     groups: Shaped[np.ndarray, " n"] | None = None
     """Rows of one group share the split; None: each row alone."""
+    weights: Float[np.ndarray, " n"] | None = None
+    """How much each row counts, > 0, as `models.targets.row_weights` gives it; None: each once."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +61,10 @@ class EncoderUpdate:
     base_encoder_sha256: str
     head: PairScorer
     best_epoch: int
-    """0: no epoch ranked the held-out rows better than the base did."""
+    """0: no epoch ranked the held-out rows better than the vector alone did; the encoder is the base encoder."""
     held_out_gains: tuple[float, ...]
-    """`ranking_gain` on the held-out rows before training and after each epoch."""
+    """`ranking_gain` on the held-out rows before training and after each epoch; none: too few labels to hold out any.
+    """
     n_labels: int
 
     @property
@@ -95,7 +104,7 @@ def adapt_encoder(
     """Train encoder and vector together on the labels of one domain; equal arguments give equal bytes on one machine.
 
     Args:
-        labels: of the domain.
+        labels: of the domain. With fewer than `FEWEST_LABELS` the vector alone is moved.
         base: the router whose vector for `pair` is the start; it is not changed.
         pair: names of the weak and the strong model; the base must know both.
         spec: the encoder that `base` was fitted with; its runtime becomes torch.
@@ -103,12 +112,12 @@ def adapt_encoder(
         on_epoch: told of the epoch (0: before training) and the held-out `ranking_gain`.
 
     Raises:
-        NotEnoughLabels: fewer than `FEWEST_LABELS` rows or `DEV_FOLDS` groups, or the models never differ.
-        DataError: texts and gaps disagree in number, or a gap is outside [-1, 1].
+        NotEnoughLabels: fewer than `FEWEST_OF_ALL` rows or `DEV_FOLDS` groups, or the models never differ.
+        DataError: texts, gaps and weights disagree in number, a gap is outside [-1, 1], or a weight not above 0.
         BundleError: the base does not know a model, or reads vectors of another length.
         MissingExtra: torch, transformers or peft is not installed.
     """
-    gap = _checked(labels)
+    rows = _checked(labels)
     spec = spec.model_copy(update={"runtime": "torch"})
     encoder = TrainableEncoder(spec, n_threads=recipe.n_threads)
     if encoder.dimension != base.dimension:
@@ -116,47 +125,86 @@ def adapt_encoder(
             f"The base reads vectors of {base.dimension} numbers, and encoder '{spec.name}' gives {encoder.dimension}. "
             "Name the encoder that the base was fitted with."
         )
-    fold = grouped_folds(len(gap), n_folds=DEV_FOLDS, seed=recipe.seed, groups=labels.groups)
-    start = base.collapse(*pair)
-    training = Training(encoder, base, start, recipe)
-    rows = [encoder.ids(text) for text in labels.texts]
+    vectors = encoder.encode(labels.texts)
+    everyone = np.arange(len(rows.gap))
+
+    def vector_alone(chosen: Int[np.ndarray, " m"]) -> PairScorer:
+        return _moved(base, pair, vectors[chosen], rows.chosen(chosen), seed=recipe.seed)
+
+    if len(everyone) < FEWEST_LABELS:
+        training = Training(encoder, base, vector_alone(everyone), recipe)
+        return _update(training, head=training.start, best_epoch=0, gains=(), n_labels=len(everyone))
+    fold = grouped_folds(len(everyone), n_folds=DEV_FOLDS, seed=recipe.seed, groups=labels.groups)
     seen, held_out = np.flatnonzero(fold != 0), np.flatnonzero(fold == 0)
-    gains = [training.gain(rows, gap, held_out)]
+    training = Training(encoder, base, vector_alone(seen), recipe)
+    read = TrainingRows([encoder.ids(text) for text in labels.texts], rows.gap, rows.weights)
+    gains = [training.gain(read, held_out)]
     on_epoch(0, gains[0])
     best, best_epoch = training.state(), 0
     for epoch in range(1, recipe.max_epochs + 1):
-        training.epoch(rows, (1.0 + gap) / 2.0, seen, epoch)
-        gains.append(training.gain(rows, gap, held_out))
+        training.epoch(read, seen, epoch)
+        gains.append(training.gain(read, held_out))
         on_epoch(epoch, gains[-1])
         if gains[-1] > gains[best_epoch]:
             best, best_epoch = training.state(), epoch
         elif epoch - best_epoch >= recipe.patience:
             break
     training.restore(best)
+    head = training.head() if best_epoch else vector_alone(everyone)
+    return _update(training, head=head, best_epoch=best_epoch, gains=tuple(gains), n_labels=len(everyone))
+
+
+@dataclass(frozen=True)
+class _Rows:
+    gap: Float[np.ndarray, " n"]
+    weights: Float[np.ndarray, " n"]
+    groups: Shaped[np.ndarray, " n"] | None
+
+    def chosen(self, index: Int[np.ndarray, " m"]) -> "_Rows":
+        return _Rows(self.gap[index], self.weights[index], None if self.groups is None else self.groups[index])
+
+
+def _moved(
+    base: MatrixFactorization, pair: tuple[str, str], vectors: Float[np.ndarray, "n d"], rows: _Rows, *, seed: int
+) -> PairScorer:
+    """The pair's vector as the labels move it over the encoder as it is, as far as cross-validation lets them."""
+    features = (vectors.astype(np.float64) - base.center) * base.scale
+    targets, prior = (1.0 + rows.gap) / 2.0, base.collapse(*pair).vector.astype(np.float64) / base.scale
+    strength, _ = choose_strength(features, targets, prior, weights=rows.weights, groups=rows.groups, seed=seed)
+    moved, intercept = move_from(features, targets, prior, strength=strength, weights=rows.weights)
+    vector = moved * base.scale
+    return PairScorer(np.ascontiguousarray(vector, dtype=np.float32), intercept - float(vector @ base.center))
+
+
+def _update(
+    training: Training, *, head: PairScorer, best_epoch: int, gains: tuple[float, ...], n_labels: int
+) -> EncoderUpdate:
     return EncoderUpdate(
         files=training.files(),
-        spec=spec,
-        base_encoder_sha256=encoder.sha256,
-        head=start if best_epoch == 0 else training.head(),
+        spec=training.encoder.spec,
+        base_encoder_sha256=training.encoder.sha256,
+        head=head,
         best_epoch=best_epoch,
-        held_out_gains=tuple(gains),
-        n_labels=len(gap),
+        held_out_gains=gains,
+        n_labels=n_labels,
     )
 
 
-def _checked(labels: DomainLabels) -> Float[np.ndarray, " n"]:
+def _checked(labels: DomainLabels) -> _Rows:
     gap = np.asarray(labels.gap, dtype=np.float64)
+    weights = np.ones(len(gap)) if labels.weights is None else np.asarray(labels.weights, dtype=np.float64)
     faults = []
-    if len(labels.texts) != len(gap):
-        faults.append(f"{len(labels.texts)} texts for {len(gap)} gaps")
+    if not len(labels.texts) == len(gap) == len(weights):
+        faults.append(f"{len(labels.texts)} texts, {len(gap)} gaps and {len(weights)} weights")
     if not np.all(np.abs(gap) <= 1):
         faults.append("a gap lies outside [-1, 1]")
+    if not np.all(np.isfinite(weights) & (weights > 0)):
+        faults.append("a weight is not above 0")
     if faults:
         raise DataError(faults, "Mend the labels that were passed to the encoder's adaptation.")
-    if len(gap) < FEWEST_LABELS or not np.any(gap):
+    if len(gap) < FEWEST_OF_ALL or not np.any(gap):
         raise NotEnoughLabels(
-            f"Adapting the encoder has {len(gap)} labels, {np.count_nonzero(gap)} of which tell the two models apart; "
-            f"it needs at least {FEWEST_LABELS} and a difference. Label more pairs, or adapt the vector alone "
-            "(`models.adaptation`)."
+            f"Adaptation has {len(gap)} labels, {np.count_nonzero(gap)} of which tell the two models apart; "
+            f"it needs at least {FEWEST_OF_ALL} labels and a difference. Label more pairs of the target domain."
         )
-    return gap
+    return _Rows(gap, weights, labels.groups)

@@ -26,7 +26,7 @@ class EncoderRecipe:
     learning_rate: float = 5e-4
     head_learning_rate: float = 3e-3
     head_decay: float = 1_000.0
-    """Pull of the vector toward the base, as a prior precision for features of mean variance one."""
+    """Pull of the vector toward its start, as a prior precision for features of mean variance one."""
     max_epochs: int = 4
     batch_size: int = 32
     patience: int = 2
@@ -34,6 +34,17 @@ class EncoderRecipe:
     seed: int = 0
     n_threads: int = 1
     """Threads of torch; the weights depend on it in the last bits."""
+
+
+@dataclass(frozen=True)
+class TrainingRows:
+    """Labelled rows as the training below reads them."""
+
+    ids: list[list[int]]
+    """Token ids of each text."""
+    gap: Float[np.ndarray, " n"]
+    weights: Float[np.ndarray, " n"]
+    """How much each row counts, > 0."""
 
 
 class TrainableEncoder(TorchEncoder):
@@ -57,7 +68,7 @@ class Training:
     ) -> None:
         import torch
 
-        self.torch, self.recipe, self.encoder = torch, recipe, encoder
+        self.torch, self.recipe, self.encoder, self.start = torch, recipe, encoder, start
         self.model = put_update(
             encoder.network, recipe.lora, head=(), seed=recipe.seed
         ).eval()  # no dropout of the base
@@ -80,24 +91,26 @@ class Training:
         self.rates = [group["lr"] for group in self.optimizer.param_groups]
         self.steps = 0
 
-    def epoch(
-        self, rows: list[list[int]], targets: Float[np.ndarray, " n"], seen: Shaped[np.ndarray, " m"], epoch: int
-    ) -> None:
+    def epoch(self, rows: "TrainingRows", seen: Shaped[np.ndarray, " m"], epoch: int) -> None:
         """One pass over the rows `seen`: shuffled, then of similar length within a few batches."""
-        torch, size = self.torch, self.recipe.batch_size
+        torch, size, ids = self.torch, self.recipe.batch_size, rows.ids
+        total_weight = float(rows.weights[seen].sum())
+        mean_weight = total_weight / len(seen)
         order = np.random.default_rng([self.recipe.seed, epoch]).permutation(seen)
         pools = [order[start : start + 16 * size] for start in range(0, len(order), 16 * size)]
-        ordered = np.concatenate([pool[np.argsort([len(rows[i]) for i in pool], kind="stable")] for pool in pools])
+        ordered = np.concatenate([pool[np.argsort([len(ids[i]) for i in pool], kind="stable")] for pool in pools])
         batches = [ordered[start : start + size] for start in range(0, len(ordered), size)]
         total = self.recipe.max_epochs * len(batches)
         for i in np.random.default_rng([self.recipe.seed, epoch, 1]).permutation(len(batches)):
             for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
                 group["lr"] = rate * share_of_rate(self.steps, total)
-            goals = torch.tensor(targets[batches[i]], dtype=torch.float32)
-            logits = self.logits([rows[j] for j in batches[i]])
+            goals = torch.tensor((1.0 + rows.gap[batches[i]]) / 2.0, dtype=torch.float32)
+            counts = torch.tensor(rows.weights[batches[i]] / mean_weight, dtype=torch.float32)
+            logits = self.logits([ids[j] for j in batches[i]])
             moved = self.vector - self.before
-            pull = self.recipe.head_decay / (2 * len(seen)) * (moved @ moved)
-            loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, goals) + pull
+            pull = self.recipe.head_decay / (2 * total_weight) * (moved @ moved)
+            losses = torch.nn.functional.binary_cross_entropy_with_logits(logits, goals, reduction="none")
+            loss = (counts * losses).mean() + pull
             self.optimizer.zero_grad()
             loss.backward()
             self.optimizer.step()
@@ -116,13 +129,13 @@ class Training:
         unit = torch.nn.functional.normalize(mean, dim=1)
         return (unit - self.center) @ self.vector * self.scale + self.intercept
 
-    def gain(self, rows: list[list[int]], gap: Float[np.ndarray, " n"], asked: Shaped[np.ndarray, " m"]) -> float:
+    def gain(self, rows: "TrainingRows", asked: Shaped[np.ndarray, " m"]) -> float:
         """`ranking_gain` on the rows `asked`."""
-        order = asked[np.argsort([len(rows[i]) for i in asked], kind="stable")]
+        order = asked[np.argsort([len(rows.ids[i]) for i in asked], kind="stable")]
         size = 2 * self.recipe.batch_size
         with self.torch.inference_mode():
-            parts = [self.logits([rows[i] for i in order[s : s + size]]) for s in range(0, len(order), size)]
-        return ranking_gain(np.concatenate([part.numpy() for part in parts]), gap[order])
+            parts = [self.logits([rows.ids[i] for i in order[s : s + size]]) for s in range(0, len(order), size)]
+        return ranking_gain(np.concatenate([part.numpy() for part in parts]), rows.gap[order], rows.weights[order])
 
     def state(self) -> list[Any]:
         """What training changes."""

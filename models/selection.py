@@ -36,16 +36,25 @@ def grouped_folds(
     return np.asarray(fold_of_unit[unit_of_row])
 
 
-def ranking_gain(scores: Float[np.ndarray, " n"], gap: Float[np.ndarray, " n"]) -> float:
+def ranking_gain(
+    scores: Float[np.ndarray, " n"], gap: Float[np.ndarray, " n"], weights: Float[np.ndarray, " n"] | None = None
+) -> float:
     """How well scores put large gaps first: sum of gap * (rank share - 1/2); 0 is a coin, ties have middle ranks.
 
     Divided by the sum of gaps it is APGR - 1/2. The division is left out: on one set of rows it orders no two routers
-    differently, and it has no value where the models are equally good.
+    differently, and it has no value where the models are equally good. A row of weight 2 counts as two equal rows.
 
     >>> ranking_gain(np.array([0.1, 0.9]), np.array([0.0, 1.0]))  # APGR of 0.75
     0.25
     >>> ranking_gain(np.array([0.5, 0.5]), np.array([0.0, 1.0]))
     0.0
+    >>> ranking_gain(np.array([0.1, 0.9]), np.array([1.0, 0.0]), np.array([1.0, 3.0]))  # as of 0.1, 0.9, 0.9, 0.9
+    -0.375
     """
+    if weights is not None:
+        place = np.unique(scores, return_inverse=True)[1]
+        together = np.bincount(place, weights=weights)
+        middle = (np.cumsum(together) - together / 2.0)[place] / together.sum()
+        return float(np.sum(weights * gap * (middle - 0.5)))
     rank_share = (rankdata(scores) - 0.5) / len(scores)
     return float(np.sum(gap * (rank_share - 0.5)))
