@@ -130,7 +130,7 @@ def learning_curve_svg(sizes: Sequence[int], apgr: Sequence[Interval]) -> str:
         axes.set_xticks(sizes, [str(size) for size in sizes])
         axes.minorticks_off()
         axes.set(xlabel="Labels", ylabel="APGR on held-out rows")
-        axes.legend(loc="lower right")
+        axes.legend(loc="upper left")
         return _svg(figure, prefix="learning")
 
 
