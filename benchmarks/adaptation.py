@@ -13,12 +13,9 @@ Intervals are 95 %, paired, from a bootstrap over texts; they cover the choice o
 rows.
 """
 
-import gzip
 import json
 import os
-import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +24,8 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.stats import rankdata
 
-from assurance.bootstrap import Interval, apgr_interval, paired_apgr_difference
-from core.fingerprint import of_text
+from assurance.bootstrap import paired_apgr_difference
+from benchmarks.public_sets import BASE_PAIR, TARGETS, Rows, Target, as_dict, as_text, load_rows, say
 from models.adaptation import Recipe, adapt, merge
 from models.embedding_cache import embed
 from models.encoders import EncoderSpec, cache_folder, load_encoder
@@ -36,60 +33,6 @@ from models.factorization_fit import choose_l2, fit
 from models.floors import FLOORS
 from models.matrix_factorization import MatrixFactorization
 from models.selection import grouped_folds
-from pipeline.split import normalised_text
-
-BASE_PAIR = ("Meta-Llama-3_1-8B-Instruct", "gemini-1.5-pro-002")
-
-
-@dataclass(frozen=True)
-class Target:
-    """A domain of one set, a pair of its models, and smaller numbers of labels to try as well."""
-
-    data: str
-    pair: tuple[str, str]
-    domain: str
-    fewer_labels: tuple[int, ...] = ()
-
-
-TARGETS = {
-    "tatqa": Target("tatqa-2022", ("gpt3+direct", "codex+pot"), "finance", fewer_labels=(100,)),
-    "mmlu-pro finance": Target("mmlu-pro-outcomes", BASE_PAIR, "finance"),
-    "mmlu-pro medical": Target("mmlu-pro-outcomes", BASE_PAIR, "medical"),
-    "mmlu-pro legal": Target("mmlu-pro-outcomes", BASE_PAIR, "legal"),
-    "medagents": Target("medagents-medqa", ("gpt-4o-mini", "o3-mini"), "medical"),
-    "mirage": Target("mirage-medqa", ("gpt-3.5-turbo-16k", "gpt-4-32k"), "medical"),
-}
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Rows of one domain with both models' quality; `text_key` is the hash of the normalised text."""
-
-    texts: list[str]
-    topics: list[str]
-    text_key: Int[np.ndarray, " n"]
-    quality: Float[np.ndarray, "n 2"]
-
-    def without(self, keys: Int[np.ndarray, " m"]) -> "Rows":
-        """The rows whose text is not among `keys`."""
-        kept = np.flatnonzero(~np.isin(self.text_key, keys))
-        return Rows(
-            [self.texts[i] for i in kept], [self.topics[i] for i in kept], self.text_key[kept], self.quality[kept]
-        )
-
-
-def load_rows(folder: Path, pair: tuple[str, str], domain: str) -> Rows:
-    """The rows of `domain` that both models of `pair` answered."""
-    with gzip.open(folder / "outcomes.jsonl.gz", "rt", encoding="utf-8") as lines:
-        rows = [json.loads(line) for line in lines]
-    rows = [row for row in rows if row["domain"] == domain and all(model in row["results"] for model in pair)]
-    texts = [str(row["question"]) for row in rows]
-    return Rows(
-        texts,
-        [str(row.get("topic") or row["source"]) for row in rows],
-        np.array([int(of_text(normalised_text(text))[:15], 16) for text in texts]),
-        np.array([[float(row["results"][model]["correct"]) for model in pair] for row in rows]),
-    )
 
 
 def measure(
@@ -125,20 +68,18 @@ def measure(
         for name, floor in FLOORS.items():
             scorer = floor([rows.texts[i] for i in train], [rows.topics[i] for i in train], gap[train], seed=seed)
             put(name, scorer([rows.texts[i] for i in test], [rows.topics[i] for i in test]))
-        _say(f"  seed {seed + 1} of {n_seeds}")
+        say(f"  seed {seed + 1} of {n_seeds}")
     return {
         "pair": list(target.pair),
         "n_rows": len(gap),
         "n_train": int(np.mean([np.sum(fold != seed) for seed in range(n_seeds)])),
         "weight_decays": decays,
         "apgr": {
-            name: _interval(
-                apgr_interval(column, rows.quality[:, 0], rows.quality[:, 1], rng=_rng(), groups=rows.text_key)
-            )
+            name: as_dict(apgras_dict(column, rows.quality[:, 0], rows.quality[:, 1], rng=_rng(), groups=rows.text_key))
             for name, column in scores.items()
         },
         "adapted_minus": {
-            name: _interval(paired_apgr_difference(scores["adapted"], column, gap, rng=_rng(), groups=rows.text_key))
+            name: as_dict(paired_apgr_difference(scores["adapted"], column, gap, rng=_rng(), groups=rows.text_key))
             for name, column in scores.items()
             if name != "adapted"
         },
@@ -154,7 +95,7 @@ def run(data: Path, *, targets: Sequence[str], n_seeds: int, cache: Path) -> dic
 
     def vectors(name: str, texts: Sequence[str]) -> Float[np.ndarray, "n d"]:
         return embed(
-            texts, encoder, folder=cache, on_batch=lambda done: _say(f"  {name}: {done} of {len(texts)} encoded")
+            texts, encoder, folder=cache, on_batch=lambda done: say(f"  {name}: {done} of {len(texts)} encoded")
         )
 
     embeddings = vectors("general", general.texts)
@@ -162,7 +103,7 @@ def run(data: Path, *, targets: Sequence[str], n_seeds: int, cache: Path) -> dic
     base = fit(embeddings, general.quality, BASE_PAIR, l2=l2)
     figures: dict[str, Any] = {"base": {"n_rows": len(general.texts), "l2": l2}, "n_seeds": n_seeds, "targets": {}}
     for name in targets:
-        _say(name)
+        say(name)
         figures["targets"][name] = measure(
             base, rows[name], vectors(name, rows[name].texts), target=TARGETS[name], n_seeds=n_seeds
         )
@@ -182,26 +123,13 @@ def table(figures: Mapping[str, Any]) -> str:
         for router, interval in one["apgr"].items():
             less = one["adapted_minus"].get(router)
             lines.append(
-                f"  {router:22} {_text(interval)}" + (f"   adapted minus it {_text(less, '+')}" if less else "")
+                f"  {router:22} {as_text(interval)}" + (f"   adapted minus it {as_text(less, '+')}" if less else "")
             )
     return "\n".join(lines)
 
 
-def _interval(interval: Interval) -> dict[str, float]:
-    return {"estimate": interval.estimate, "low": interval.low, "high": interval.high}
-
-
-def _text(interval: Mapping[str, float], sign: str = "") -> str:
-    return f"{interval['estimate']:{sign}.3f} [{interval['low']:{sign}.3f}, {interval['high']:{sign}.3f}]"
-
-
 def _rng() -> np.random.Generator:
     return np.random.default_rng(0)
-
-
-def _say(message: str) -> None:
-    if sys.stderr.isatty():
-        click.echo(message, err=True)
 
 
 @click.command()

@@ -33,10 +33,7 @@ from scipy.stats import rankdata
 
 from assurance.bootstrap import apgr_interval, paired_apgr_difference
 from assurance.calibration import check_calibration, fit_calibrator
-from benchmarks.adaptation import BASE_PAIR, TARGETS, Rows, Target, load_rows
-from benchmarks.adaptation import _interval as as_dict
-from benchmarks.adaptation import _say as say
-from benchmarks.adaptation import _text as as_text
+from benchmarks.public_sets import BASE_PAIR, TARGETS, Rows, Target, as_dict, as_text, load_rows, say
 from core.calibrator import sigmoid
 from core.fingerprint import of_text
 from models.adaptation import Recipe, adapt, merge
