@@ -91,7 +91,7 @@ class EncoderSettings(Settings):
     """Tokens read of each text; what lies beyond is cut and counted."""
 
 
-Single = Literal["mf", "mf_similarity", "similarity", "words", "combined", "bert", "causal_lm"]
+Single = Literal["mf", "mf_similarity", "mf_encoder", "similarity", "words", "combined", "bert", "causal_lm"]
 Family = Literal[Single, "stacked"]
 
 
@@ -99,9 +99,9 @@ class RouterSettings(Settings):
     """Which router, and the base that is adapted."""
 
     family: Family = "mf"
-    """`mf` matrix factorization, `similarity` labelled neighbours, `mf_similarity` the second behind the first, `words`
-    TF-IDF, `combined` vectors, words and looks in one ridge, `bert` a text classifier, `causal_lm` a language model's
-    label tokens, `stacked` several of these."""
+    """`mf` matrix factorization, `similarity` labelled neighbours, `mf_similarity` the second behind the first,
+    `mf_encoder` mf with LoRA on its encoder too, `words` TF-IDF, `combined` vectors, words and looks in one ridge,
+    `bert` a text classifier, `causal_lm` a language model's label tokens, `stacked` several of these."""
     members: tuple[Single, ...] = ("mf", "similarity", "words", "combined")
     """Families that `stacked` weighs against each other; each is trained once a fold and once on all rows."""
     rank: int = Field(32, ge=1, le=1024)
@@ -204,6 +204,15 @@ class RunSettings(Settings):
     verifiers: VerifierSettings = VerifierSettings()
     threads: int = Field(2, ge=1)
     """CPU threads of encoder and training."""
+
+    @model_validator(mode="after")
+    def _encoder_can_be_adapted(self) -> Self:
+        router = self.router
+        if self.encoder.runtime == "static" and "mf_encoder" in (
+            router.members if router.family == "stacked" else (router.family,)
+        ):
+            raise ValueError("mf_encoder adapts a network, and a static encoder has none; set encoder.runtime to onnx")
+        return self
 
     @property
     def bundle_reference(self) -> str:

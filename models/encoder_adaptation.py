@@ -2,14 +2,14 @@
 
     P(strong) = sigmoid(u . (e(text) - center) * scale + b)
 
-First the labels move u and b alone, from where the base router has them, as in `models.shrinkage`. From there u and b
-train together with a low-rank update of the attention's query and value in e, and u is pulled back to where it started.
-The loss is the logistic loss on (1 + gap) / 2, so a tie is half a win. A grouped share of the labels is held out from
-both; the epoch that ranks it best is kept. If none ranks it better than u moved alone, e stays as it was, and u is what
-all labels make of it.
+Two ways to learn are tried on the labels, a grouped share of which is held out from both. One moves u and b alone, as
+in `models.shrinkage`. The other trains them together with a low-rank update of the attention's query and value in e, by
+the logistic loss on (1 + gap) / 2, so a tie is half a win; u is pulled back to the base router's. The epoch that ranks
+the held-out share best is kept. If none ranks it better than u moved alone, e stays as it was, and u is what all labels
+make of it.
 
-Use it where thousands of labels exist: an epoch on a CPU takes about a minute per thousand short texts. Training and
-running need torch; the update is PEFT's two files, and the adapted encoder has a hash of its own.
+An epoch of 635 texts takes 9 s on one core at 17 tokens a text and 27 s at 45 (all-MiniLM-L6-v2). Training and running
+need torch and stay on the CPU; the update is PEFT's two files, and the adapted encoder has a hash of its own.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +24,7 @@ from models.encoder_training import EncoderRecipe, TrainableEncoder, Training, T
 from models.encoders import EncoderSpec
 from models.matrix_factorization import MatrixFactorization, PairScorer
 from models.networks.updates import load_update, merged, update_sha256
-from models.selection import grouped_folds
+from models.selection import grouped_folds, ranking_gain
 from models.shrinkage import choose_strength, move_from
 from models.torch_encoder import TorchEncoder
 
@@ -63,8 +63,8 @@ class EncoderUpdate:
     best_epoch: int
     """0: no epoch ranked the held-out rows better than the vector alone did; the encoder is the base encoder."""
     held_out_gains: tuple[float, ...]
-    """`ranking_gain` on the held-out rows before training and after each epoch; none: too few labels to hold out any.
-    """
+    """`ranking_gain` on the held-out rows: of the vector moved alone, then after each epoch. Empty: too few labels to
+    hold out any."""
     n_labels: int
 
     @property
@@ -109,7 +109,7 @@ def adapt_encoder(
         pair: names of the weak and the strong model; the base must know both.
         spec: the encoder that `base` was fitted with; its runtime becomes torch.
         recipe: step sizes, epochs, seed, threads.
-        on_epoch: told of the epoch (0: before training) and the held-out `ranking_gain`.
+        on_epoch: told of the epoch (0: the vector moved alone) and the held-out `ranking_gain`.
 
     Raises:
         NotEnoughLabels: fewer than `FEWEST_OF_ALL` rows or `DEV_FOLDS` groups, or the models never differ.
@@ -131,26 +131,31 @@ def adapt_encoder(
     def vector_alone(chosen: Int[np.ndarray, " m"]) -> PairScorer:
         return _moved(base, pair, vectors[chosen], rows.chosen(chosen), seed=recipe.seed)
 
+    training = Training(encoder, base, base.collapse(*pair), recipe)
     if len(everyone) < FEWEST_LABELS:
-        training = Training(encoder, base, vector_alone(everyone), recipe)
-        return _update(training, head=training.start, best_epoch=0, gains=(), n_labels=len(everyone))
+        return _update(training, head=vector_alone(everyone), best_epoch=0, gains=(), n_labels=len(everyone))
     fold = grouped_folds(len(everyone), n_folds=DEV_FOLDS, seed=recipe.seed, groups=labels.groups)
     seen, held_out = np.flatnonzero(fold != 0), np.flatnonzero(fold == 0)
-    training = Training(encoder, base, vector_alone(seen), recipe)
     read = TrainingRows([encoder.ids(text) for text in labels.texts], rows.gap, rows.weights)
-    gains = [training.gain(read, held_out)]
+    alone = vector_alone(seen).score(vectors[held_out])
+    gains = [ranking_gain(alone, rows.gap[held_out], rows.weights[held_out])]
     on_epoch(0, gains[0])
-    best, best_epoch = training.state(), 0
+    untouched = best = training.state()
+    best_epoch = 0
     for epoch in range(1, recipe.max_epochs + 1):
         training.epoch(read, seen, epoch)
         gains.append(training.gain(read, held_out))
         on_epoch(epoch, gains[-1])
-        if gains[-1] > gains[best_epoch]:
+        if best_epoch == 0 or gains[-1] > gains[best_epoch]:
             best, best_epoch = training.state(), epoch
         elif epoch - best_epoch >= recipe.patience:
             break
-    training.restore(best)
-    head = training.head() if best_epoch else vector_alone(everyone)
+    if gains[best_epoch] > gains[0]:
+        training.restore(best)
+        head = training.head()
+    else:
+        training.restore(untouched)
+        best_epoch, head = 0, vector_alone(everyone)
     return _update(training, head=head, best_epoch=best_epoch, gains=tuple(gains), n_labels=len(everyone))
 
 

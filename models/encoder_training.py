@@ -23,14 +23,14 @@ class EncoderRecipe:
     """How encoder and vector train together. Step sizes rise over a tenth of the steps, then fall to zero."""
 
     lora: Lora = DEFAULT_LORA
-    learning_rate: float = 5e-4
+    learning_rate: float = 1e-3
     head_learning_rate: float = 3e-3
     head_decay: float = 1_000.0
-    """Pull of the vector toward its start, as a prior precision for features of mean variance one."""
+    """Pull of the vector toward the base, as a prior precision for features of mean variance one."""
     max_epochs: int = 4
     batch_size: int = 32
     patience: int = 2
-    """Epochs without a better held-out ranking before it stops."""
+    """Epochs that rank the held-out rows no better than an earlier one did before it stops."""
     seed: int = 0
     n_threads: int = 1
     """Threads of torch; the weights depend on it in the last bits."""
@@ -68,7 +68,7 @@ class Training:
     ) -> None:
         import torch
 
-        self.torch, self.recipe, self.encoder, self.start = torch, recipe, encoder, start
+        self.torch, self.recipe, self.encoder = torch, recipe, encoder
         self.model = put_update(
             encoder.network, recipe.lora, head=(), seed=recipe.seed
         ).eval()  # no dropout of the base

@@ -5,6 +5,7 @@
 | mf | weights.safetensors, models.json, and adapter/ with the LoRA update in PEFT's files |
 | similarity | examples.safetensors, kernel.json |
 | mf_similarity | pair.safetensors, fallback.json, and the neighbours' files in neighbours/ |
+| mf_encoder | encoder.json, head.safetensors, and update/ with the encoder's LoRA update in PEFT's files |
 | words | words.json, words.safetensors |
 | combined | combined.json, combined.safetensors |
 | bert, causal_lm | network.json, and update/ with the LoRA update or checkpoint/ with merged weights |
@@ -145,7 +146,7 @@ def _read_fallback(files: Files, reading: Reading) -> FallbackRouter:
     return FallbackRouter(primary, _read_similarity(within(files, "neighbours"), reading), n_trained)
 
 
-def _write_text(router: Any) -> Files:  # noqa: ANN401 - a TextRouter, which imports torch
+def _write_own(router: Any) -> Files:  # noqa: ANN401 - a TextRouter or an EncoderRouter, which need torch
     files: Files = router.to_files()
     return files
 
@@ -172,14 +173,21 @@ def _read_text(files: Files, reading: Reading) -> Router:
     return TextRouter.from_files(files, n_threads=reading.n_threads, merge=True)
 
 
+def _read_encoder(files: Files, reading: Reading) -> Router:
+    from models.encoder_router import EncoderRouter
+
+    return EncoderRouter.from_files(files, n_threads=reading.n_threads)
+
+
 _FAMILIES = {
     "mf": _Family(_write_mf, _read_mf),
     "similarity": _Family(_write_similarity, _read_similarity),
     "mf_similarity": _Family(_write_fallback, _read_fallback),
+    "mf_encoder": _Family(_write_own, _read_encoder),
     "words": _Family(WordsRouter.to_files, lambda files, reading: WordsRouter.from_files(files)),
     "combined": _Family(CombinedRouter.to_files, lambda files, reading: CombinedRouter.from_files(files)),
-    "bert": _Family(_write_text, _read_text),
-    "causal_lm": _Family(_write_text, _read_text),
+    "bert": _Family(_write_own, _read_text),
+    "causal_lm": _Family(_write_own, _read_text),
     "stacked": _Family(_write_stacked, _read_stacked),
 }
 

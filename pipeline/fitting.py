@@ -23,6 +23,7 @@ from core.settings import RunSettings
 from models import adaptation, combined_fit, similarity_fit
 from models.combined import CombinedRouter
 from models.combined_adapt import LabelledRows, fit_adapted
+from models.encoder_router import EncoderRouter
 from models.factorization_fit import choose_l2, fit
 from models.mf_router import MfRouter
 from models.router import Router
@@ -34,6 +35,7 @@ from models.stacking import Stack, fit_stack
 from models.targets import targets_of
 from models.training.recipe import TrainingRecipe
 from models.words import WordsRouter, fit_words
+from pipeline.encoder_fitting import with_encoder
 from pipeline.labels import Labels, knowing
 
 if TYPE_CHECKING:
@@ -76,7 +78,7 @@ def reads_vectors(settings: RunSettings) -> bool:
     """Whether the settings' router reads the queries' vectors, or one of its members does."""
     router = settings.router
     families = router.members if router.family == "stacked" else (router.family,)
-    return any(family in {"mf", "mf_similarity", "similarity", "combined"} for family in families)
+    return any(family not in {"words", "bert", "causal_lm"} for family in families)
 
 
 def fit_base(family: str, rows: Labels, how: How) -> Router:
@@ -151,6 +153,10 @@ def _fallback_adapt(base: MfRouter, rows: Labels, how: How) -> FallbackRouter:
     """The base is a factorization alone: of the other domains' examples none is near the target's queries."""
     neighbours = _similarity(rows, how, how.pair)
     return FallbackRouter(_mf_adapt(base, rows, how).pair, neighbours, n_trained=len(rows))
+
+
+def _encoder_adapt(base: MfRouter, rows: Labels, how: How) -> EncoderRouter:
+    return with_encoder(base, rows, how.settings, progress=how.progress, curve=how.curve)
 
 
 def _text_base(family: Literal["bert", "causal_lm"]) -> Callable[[Labels, How], "TextRouter"]:
@@ -241,7 +247,7 @@ def _stacked_base(rows: Labels, how: How) -> StackedRouter:
     is_held_out = grouped_folds(len(rows), n_folds=6, seed=0, groups=rows.groups) == 0
     members = tuple(fit_base(family, rows.rows(~is_held_out), how) for family in how.settings.router.members)
     held_out = rows.rows(is_held_out)
-    return StackedRouter(members, _stack(held_out, _columns(members, held_out), how, how.base_pair))
+    return StackedRouter(members, _stack(held_out, _columns(members, held_out), members, how.base_pair))
 
 
 def _stacked_adapt(base: StackedRouter, rows: Labels, how: How) -> StackedRouter:
@@ -252,19 +258,21 @@ def _stacked_adapt(base: StackedRouter, rows: Labels, how: How) -> StackedRouter
         members = _adapted(base.members, rows.rows(fold != k), part)
         columns[fold == k] = _columns(members, rows.rows(fold == k))
         how.progress("folds of the stack", k + 1, STACK_FOLDS)
-    return StackedRouter(_adapted(base.members, rows, how), _stack(rows, columns, how, how.pair))
+    members = _adapted(base.members, rows, how)
+    return StackedRouter(members, _stack(rows, columns, members, how.pair))
 
 
 def _adapted(members: Sequence[Router], rows: Labels, how: How) -> tuple[Router, ...]:
-    return tuple(adapt(member.family, member, rows, how) for member in members)
+    families = how.settings.router.members  # a base may be of another family than what is made of it
+    return tuple(adapt(family, member, rows, how) for family, member in zip(families, members, strict=True))
 
 
 def _columns(members: Sequence[Router], rows: Labels) -> Float[np.ndarray, "n m"]:
     return np.stack([member.score(rows.queries) for member in members], axis=1)
 
 
-def _stack(rows: Labels, columns: Float[np.ndarray, "n m"], how: How, pair: tuple[str, str]) -> Stack:
-    return fit_stack(columns, rows.gap(*pair), member_names=how.settings.router.members, weights=rows.weights)
+def _stack(rows: Labels, columns: Float[np.ndarray, "n m"], members: Sequence[Router], pair: tuple[str, str]) -> Stack:
+    return fit_stack(columns, rows.gap(*pair), member_names=[one.family for one in members], weights=rows.weights)
 
 
 def recipe_of(settings: RunSettings) -> TrainingRecipe:
@@ -277,6 +285,7 @@ _FITS: Mapping[str, _Fit] = {
     "mf": _Fit(_mf_base, _mf_adapt),
     "similarity": _Fit(_similarity_base, _similarity_adapt),
     "mf_similarity": _Fit(_mf_base, _fallback_adapt),
+    "mf_encoder": _Fit(_mf_base, _encoder_adapt),
     "words": _Fit(_words_base, _words_adapt),
     "combined": _Fit(_combined_base, _combined_adapt),
     "bert": _Fit(_text_base("bert"), _text_adapt),

@@ -13,6 +13,7 @@ from core.outcomes import read_outcomes
 from core.records import Record
 from core.settings import RunSettings
 from models.targets import effective_n, targets_of
+from pipeline.encoder_fitting import rehearsed_with_encoder
 from pipeline.fitting import How, recipe_of
 from pipeline.labels import Labels, knowing
 from pipeline.results import Rows
@@ -87,6 +88,9 @@ def _trainings(settings: RunSettings, family: str, labels: Labels, rows: Rows) -
     base, target = labels.rows(rows.part("base")), labels.rows(rows.part("train"))
     if family in {"mf", "mf_similarity"}:
         return {"base": _mf_base(settings, base), "adapted": _mf_adapted(settings, target)}
+    if family == "mf_encoder":
+        found = rehearsed_with_encoder(target, settings)
+        return {"base": _mf_base(settings, base), "adapted": {**found.to_json(), "lines": found.lines()}}
     if family in {"bert", "causal_lm"}:
         return {
             "base": _network(settings, family, knowing(base, how.base_pair), how.base_pair),

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from safetensors.numpy import load_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import BertConfig, BertModel, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from core.calibrator import Calibrator
 from tests.pipeline.conftest import command, world_rows
 
 pytestmark = pytest.mark.slow
@@ -80,12 +82,12 @@ def test_a_router_of_words_is_registered_and_scores_as_it_did(world, family):
 def test_a_stack_says_of_each_member_whether_it_beats_it(world):
     path, _ = run_of(world, "stacked")
     settings = yaml.safe_load(path.read_text())
-    settings["router"]["members"] = ["similarity", "words", "mf"]
+    settings["router"]["members"] = ["mf_similarity", "words", "mf"]  # the first has a base of another family
     path.write_text(yaml.safe_dump(settings))
     said = command("run", path)
     evaluation = json.loads(command("run", path, "--json").stdout)["evaluation"]
 
-    alone = {f"{member} alone" for member in ("similarity", "words", "mf")}
+    alone = {f"{member} alone" for member in ("mf_similarity", "words", "mf")}
     assert alone < set(evaluation["better_than"])
     not_beaten = [member for member in sorted(alone) if evaluation["better_than"][member]["low"] <= 0]
     assert ("The stack does not beat" in said.stdout) == bool(not_beaten)
@@ -119,6 +121,60 @@ def test_a_dry_run_counts_rows_parameters_and_steps_and_trains_nothing(world, ch
     assert adapted["n_steps"] >= 1
     assert adapted["peak_memory_bytes"] > 4 * adapted["n_parameters"]
     assert not Path("nowhere").exists()
+
+
+@pytest.fixture
+def encoder_run(world, checkpoints):
+    """A YAML with a tiny random encoder, and the specialty's questions asked twice: enough labels to train it."""
+    twice = [
+        row | {"id": f"{row['id']}-{again}", "query": f"{row['query']} {again}"}
+        for row in world_rows()
+        for again in (("now", "again") if row["domain"] == "coding" else ("now",))
+    ]
+    (world / "twice.jsonl").write_text("".join(json.dumps(row) + "\n" for row in twice))
+    data = {"files": [str(world / "twice.jsonl")], "target_domains": ["coding"]}
+    encoder = {"name": str(checkpoints / "bert"), "runtime": "torch", "max_tokens": 32}
+    return run_of(world, "mf_encoder", encoder=encoder, data=data)[0], [row["query"] for row in twice]
+
+
+def test_an_adapted_encoder_runs_registers_and_scores_alike_from_the_registry(world, encoder_run, tmp_path):
+    path, queries = encoder_run
+    ran = json.loads(command("run", path, "--json").stdout)
+    (tmp_path / "queries.jsonl").write_text("".join(json.dumps({"query": text}) + "\n" for text in queries))
+    command(
+        "score", "--bundle", "models:/w-mf-encoder@challenger", "--input", tmp_path / "queries.jsonl",
+        "--output", tmp_path / "scores.txt", "--config", path,
+    )  # fmt: skip
+    registered = [float(line) for line in (tmp_path / "scores.txt").read_text().splitlines()]
+    folder = world / "runs" / "w-mf-encoder"
+    record = json.loads((folder / "train" / "adapted" / "encoder.json").read_text())
+    calibrator = Calibrator.model_validate(
+        json.loads((folder / "calibrate" / "calibration.json").read_text())["adapted"]["calibrator"]
+    )
+    trained = load_file(folder / "train" / "scores.safetensors")["adapted"]
+
+    assert ran["ran"][-2:] == ["register", "promote"]
+    assert record["n_labels"] >= 100
+    assert len(record["held_out_gains"]) >= 2  # the encoder was trained, whether or not that was kept
+    assert registered == pytest.approx(calibrator.apply(trained).tolist(), abs=2e-6)
+
+
+def test_a_dry_run_counts_what_adapting_the_encoder_takes(encoder_run):
+    path, _ = encoder_run
+    said = json.loads(command("run", path, "--dry-run", "--json").stdout)
+    adapted = said["trainings"]["mf_encoder, adapted"]
+
+    assert adapted["n_rows"] + adapted["n_dev_rows"] == said["rows_by_part"]["train"]
+    assert adapted["n_trained"] == 2 * 2 * 2 * 8 * 32 + 33  # query and value of two layers, rank 8; the pair's vector
+    assert "mf_encoder, base" in said["trainings"]
+
+
+def test_a_learning_curve_of_an_adapted_encoder_starts_with_the_vector_alone(encoder_run):
+    path, _ = encoder_run
+    curve = json.loads(command("learn-curve", path, "--size", 30, "--size", 100, "--json").stdout)
+
+    assert curve["sizes"] == [30, 100]
+    assert all(0 <= value["estimate"] <= 1 for value in curve["apgr"])
 
 
 def test_training_curves_are_on_the_mlflow_run(world, checkpoints):
