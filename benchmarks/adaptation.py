@@ -1,10 +1,10 @@
-"""Does adaptation beat the base on real outcomes? `python -m benchmarks.adaptation --data DIR [--seeds 5] [--json]`.
+"""Does adaptation beat the base on real outcomes? `python -m benchmarks.adaptation --data DIR [--encoder] [--json]`.
 
 The base is a matrix-factorization router fitted on the `general` rows of mmlu-pro-outcomes for its own pair (Llama
 3.1 8B and Gemini 1.5 Pro). Each target is another domain, and mostly another pair of models: there the base's pair
 stands in for the target's, so its ordinary weak/strong direction is what "no adaptation" means. The adapted router is
 that base after LoRA on the target's training labels; decay is chosen on these labels, and nothing here is set per
-target.
+target. With --encoder there is a third: LoRA on the encoder and the pair's vector together (minutes a fold).
 
 Rows are split by normalised question text. A text that occurs in any target is left out of the base's rows. Per
 target the texts are dealt into as many folds as there are seeds; seed i holds fold i out and trains on the rest, so
@@ -19,15 +19,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")
+
 import click
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.stats import rankdata
 
-from assurance.bootstrap import paired_apgr_difference
+from assurance.bootstrap import apgr_interval, paired_apgr_difference
 from benchmarks.public_sets import BASE_PAIR, TARGETS, Rows, Target, as_dict, as_text, load_rows, say
 from models.adaptation import Recipe, adapt, merge
 from models.embedding_cache import embed
+from models.encoder_adaptation import DomainLabels, EncoderUpdate, adapt_encoder
+from models.encoder_router import EncoderRouter
+from models.encoder_training import EncoderRecipe
 from models.encoders import EncoderSpec, cache_folder, load_encoder
 from models.factorization_fit import choose_l2, fit
 from models.floors import FLOORS
@@ -36,15 +42,22 @@ from models.selection import grouped_folds
 
 
 def measure(
-    base: MatrixFactorization, rows: Rows, embeddings: Float[np.ndarray, "n d"], *, target: Target, n_seeds: int
+    base: MatrixFactorization,
+    rows: Rows,
+    embeddings: Float[np.ndarray, "n d"],
+    *,
+    target: Target,
+    n_seeds: int,
+    with_encoder: bool = False,
 ) -> dict[str, Any]:
     """APGR of base, adapted and floors on the target's rows, each tested once, and the paired differences."""
     gap = rows.quality[:, 1] - rows.quality[:, 0]
     base = base.with_stand_ins(dict(zip(target.pair, BASE_PAIR, strict=True)))
     fold = grouped_folds(len(gap), n_folds=n_seeds, seed=0, groups=rows.text_key)
     fewer = {f"adapted, {n} labels": n for n in target.fewer_labels}
-    scores = {name: np.zeros(len(gap)) for name in ("base", "adapted", *fewer, *FLOORS)}
-    decays = []
+    encoders = ("adapted with encoder",) if with_encoder else ()
+    scores = {name: np.zeros(len(gap)) for name in ("base", "adapted", *encoders, *fewer, *FLOORS)}
+    decays, best_epochs = [], []
     for seed in range(n_seeds):
         train, test = np.flatnonzero(fold != seed), np.flatnonzero(fold == seed)
 
@@ -65,6 +78,10 @@ def measure(
             put(name, embeddings[test] @ merge(base, adapter).collapse(*target.pair).vector)
             if name == "adapted":
                 decays.append(adapter.weight_decay)
+        if with_encoder:
+            update = _encoder_update(base, rows, gap, train, pair=target.pair, seed=seed)
+            best_epochs.append(update.best_epoch)
+            put(encoders[0], EncoderRouter.of(update).score_texts([rows.texts[i] for i in test]))
         for name, floor in FLOORS.items():
             scorer = floor([rows.texts[i] for i in train], [rows.topics[i] for i in train], gap[train], seed=seed)
             put(name, scorer([rows.texts[i] for i in test], [rows.topics[i] for i in test]))
@@ -74,8 +91,11 @@ def measure(
         "n_rows": len(gap),
         "n_train": int(np.mean([np.sum(fold != seed) for seed in range(n_seeds)])),
         "weight_decays": decays,
+        "best_epochs_of_encoder": best_epochs,
         "apgr": {
-            name: as_dict(apgras_dict(column, rows.quality[:, 0], rows.quality[:, 1], rng=_rng(), groups=rows.text_key))
+            name: as_dict(
+                apgr_interval(column, rows.quality[:, 0], rows.quality[:, 1], rng=_rng(), groups=rows.text_key)
+            )
             for name, column in scores.items()
         },
         "adapted_minus": {
@@ -86,7 +106,25 @@ def measure(
     }
 
 
-def run(data: Path, *, targets: Sequence[str], n_seeds: int, cache: Path) -> dict[str, Any]:
+def _encoder_update(
+    base: MatrixFactorization,
+    rows: Rows,
+    gap: Float[np.ndarray, " n"],
+    train: Int[np.ndarray, " t"],
+    *,
+    pair: tuple[str, str],
+    seed: int,
+) -> EncoderUpdate:
+    labels = DomainLabels([rows.texts[i] for i in train], gap[train], rows.text_key[train])
+    recipe = EncoderRecipe(seed=seed)
+
+    def on_epoch(epoch: int, gain: float) -> None:
+        say(f"  epoch {epoch} of {recipe.max_epochs}: held-out ranking gain {gain:.2f}")
+
+    return adapt_encoder(labels, base, pair, spec=EncoderSpec(runtime="torch"), recipe=recipe, on_epoch=on_epoch)
+
+
+def run(data: Path, *, targets: Sequence[str], n_seeds: int, cache: Path, with_encoder: bool = False) -> dict[str, Any]:
     """Every figure by target."""
     rows = {name: load_rows(data / TARGETS[name].data, TARGETS[name].pair, TARGETS[name].domain) for name in TARGETS}
     general = load_rows(data / "mmlu-pro-outcomes", BASE_PAIR, "general")
@@ -105,7 +143,12 @@ def run(data: Path, *, targets: Sequence[str], n_seeds: int, cache: Path) -> dic
     for name in targets:
         say(name)
         figures["targets"][name] = measure(
-            base, rows[name], vectors(name, rows[name].texts), target=TARGETS[name], n_seeds=n_seeds
+            base,
+            rows[name],
+            vectors(name, rows[name].texts),
+            target=TARGETS[name],
+            n_seeds=n_seeds,
+            with_encoder=with_encoder,
         )
     return figures
 
@@ -143,11 +186,18 @@ def _rng() -> np.random.Generator:
 @click.option("--seeds", "n_seeds", default=5, show_default=True, type=click.IntRange(2, 50), help="Seeds, and folds.")
 @click.option("--target", "targets", multiple=True, type=click.Choice(list(TARGETS)), help="Only this one; may repeat.")
 @click.option("--cache", type=click.Path(path_type=Path), help="Where embeddings are kept.")
+@click.option("--encoder", "with_encoder", is_flag=True, help="Adapt the encoder too: minutes a fold.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def main(data: Path, n_seeds: int, targets: tuple[str, ...], cache: Path | None, as_json: bool) -> None:
+def main(
+    data: Path, n_seeds: int, targets: tuple[str, ...], cache: Path | None, with_encoder: bool, as_json: bool
+) -> None:
     """Measure base, adapted and floors. Example: python -m benchmarks.adaptation --data ../data --json."""
     figures = run(
-        data, targets=targets or tuple(TARGETS), n_seeds=n_seeds, cache=cache or cache_folder() / "embeddings"
+        data,
+        targets=targets or tuple(TARGETS),
+        n_seeds=n_seeds,
+        cache=cache or cache_folder() / "embeddings",
+        with_encoder=with_encoder,
     )
     click.echo(json.dumps(figures, indent=1) if as_json else table(figures))
 

@@ -43,6 +43,10 @@ def test_all_faults_are_reported_at_once_with_their_values(tmp_path):
         (("{name: dear}", "{name: cheap}"), "weak and strong are both 'cheap'"),
         (("target_domains: [oncology]", "target_domains: []"), "data.target_domains"),
         (("[oncology]", "[oncology]\nsplit: {train: 0.9, calibrate: 0.2}"), "leaves no test rows"),
+        (
+            ("[oncology]", "[oncology]\nencoder: {runtime: static}\nrouter: {family: mf_encoder}"),
+            "a static encoder has none; set encoder.runtime to onnx",
+        ),
     ],
 )
 def test_settings_that_contradict_themselves_are_refused(tmp_path, change, message):
