@@ -24,6 +24,8 @@ class MfRouter:
     weak: str
     strong: str
     adapter: LoraAdapter | None = None
+    newcomers: tuple[str, ...] = ()
+    """Models of which the base knows nothing yet, last among its models; not kept in files."""
 
     @property
     def family(self) -> str:

@@ -20,11 +20,10 @@ import numpy as np
 from jaxtyping import Float
 
 from core.settings import RunSettings
-from models import adaptation, combined_fit, similarity_fit
+from models import combined_fit, similarity_fit
 from models.combined import CombinedRouter
 from models.combined_adapt import LabelledRows, fit_adapted
 from models.encoder_router import EncoderRouter
-from models.factorization_fit import choose_l2, fit
 from models.mf_router import MfRouter
 from models.router import Router
 from models.selection import grouped_folds
@@ -37,6 +36,7 @@ from models.training.recipe import TrainingRecipe
 from models.words import WordsRouter, fit_words
 from pipeline.encoder_fitting import with_encoder
 from pipeline.labels import Labels, knowing
+from pipeline.mf_fitting import adapt_mf, fit_mf_base
 
 if TYPE_CHECKING:
     from models.networks.spec import NetworkSpec
@@ -98,37 +98,11 @@ class _Fit:
 
 
 def _mf_base(rows: Labels, how: How) -> MfRouter:
-    """Every model of the rows is learned; the pair's models get their stand-ins' places."""
-    s = how.settings
-    known = [j for j in range(len(rows.models)) if not np.isnan(rows.quality[:, j]).all()]
-    quality, names = rows.quality[:, known], [rows.models[j] for j in known]
-    rank = s.router.rank
-    l2 = s.router.l2 or choose_l2(rows.embeddings, quality, names, rank=rank, groups=rows.groups)
-    base = fit(rows.embeddings, quality, names, rank=rank, l2=l2, weights=rows.weights)
-    stand_ins = {s.pair.weak.name: s.data.base_weak, s.pair.strong.name: s.data.base_strong}
-    base = base.with_stand_ins({name: played_by for name, played_by in stand_ins.items() if played_by is not None})
-    return MfRouter(base, *how.pair)
+    return fit_mf_base(rows, how.settings)
 
 
 def _mf_adapt(base: MfRouter, rows: Labels, how: How) -> MfRouter:
-    recipe = how.settings.adaptation
-    adapter = adaptation.adapt(
-        base.base,
-        rows.embeddings,
-        rows.gap(*how.pair),
-        pair=how.pair,
-        weights=rows.weights,
-        groups=rows.groups,
-        recipe=adaptation.Recipe(
-            rank=recipe.lora_rank,
-            alpha=recipe.lora_alpha,
-            learning_rate=recipe.learning_rate,
-            max_epochs=recipe.max_epochs,
-            weight_decay=recipe.weight_decay,
-        ),
-        on_step=lambda done, total: how.progress("trainings with LoRA", done, total),
-    )
-    return MfRouter(base.base, *how.pair, adapter)
+    return adapt_mf(base, rows, how.settings, how.progress)
 
 
 def _similarity_base(rows: Labels, how: How) -> SimilarityRouter:
