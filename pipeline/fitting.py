@@ -73,6 +73,14 @@ class How:
         weak, strong = self.pair
         return data.base_weak or weak, data.base_strong or strong
 
+    def named(self, name: str) -> "How":
+        """The same for one of several trainings: its folder and its curves are its own."""
+
+        def curve(training: str, step: int, values: Mapping[str, float]) -> None:
+            self.curve(f"{name}/{training}", step, values)
+
+        return replace(self, folder=self.folder / name, curve=curve)
+
 
 def reads_vectors(settings: RunSettings) -> bool:
     """Whether the settings' router reads the queries' vectors, or one of its members does."""
@@ -219,7 +227,8 @@ def _stacked_base(rows: Labels, how: How) -> StackedRouter:
     """Members are fitted on five of six groups and weighed on the sixth: the base is fitted once, not once a fold."""
     rows = knowing(rows, how.base_pair)
     is_held_out = grouped_folds(len(rows), n_folds=6, seed=0, groups=rows.groups) == 0
-    members = tuple(fit_base(family, rows.rows(~is_held_out), how) for family in how.settings.router.members)
+    seen = rows.rows(~is_held_out)
+    members = tuple(fit_base(family, seen, how.named(family)) for family in how.settings.router.members)
     held_out = rows.rows(is_held_out)
     return StackedRouter(members, _stack(held_out, _columns(members, held_out), members, how.base_pair))
 
@@ -228,7 +237,7 @@ def _stacked_adapt(base: StackedRouter, rows: Labels, how: How) -> StackedRouter
     fold = grouped_folds(len(rows), n_folds=STACK_FOLDS, seed=0, groups=rows.groups)
     columns = np.zeros((len(rows), len(base.members)))
     for k in range(STACK_FOLDS):
-        part = replace(how, folder=how.folder / f"fold-{k}", curve=lambda name, step, values: None)
+        part = replace(how.named(f"fold-{k}"), curve=lambda name, step, values: None)
         members = _adapted(base.members, rows.rows(fold != k), part)
         columns[fold == k] = _columns(members, rows.rows(fold == k))
         how.progress("folds of the stack", k + 1, STACK_FOLDS)
@@ -238,7 +247,9 @@ def _stacked_adapt(base: StackedRouter, rows: Labels, how: How) -> StackedRouter
 
 def _adapted(members: Sequence[Router], rows: Labels, how: How) -> tuple[Router, ...]:
     families = how.settings.router.members  # a base may be of another family than what is made of it
-    return tuple(adapt(family, member, rows, how) for family, member in zip(families, members, strict=True))
+    return tuple(
+        adapt(family, member, rows, how.named(family)) for family, member in zip(families, members, strict=True)
+    )
 
 
 def _columns(members: Sequence[Router], rows: Labels) -> Float[np.ndarray, "n m"]:

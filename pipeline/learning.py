@@ -6,6 +6,7 @@ are compared by their rank within a fold, so every row counts once and a shift b
 """
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -49,12 +50,14 @@ def measure_learning_curve(
         DataError: the files cannot be read.
     """
     folder = run_folder(settings)
-    first = [item for item in plan(stages_of(settings), folder) if item.stage.name in {"prepare", "split", "embed"}]
+    planned = {item.stage.name: item for item in plan(stages_of(settings), folder)}
+    first = [planned[name] for name in ("prepare", "split", "embed")]
     run_stages(first, folder, watcher)
     rows = rows_in({item.stage.name: folder / item.stage.name for item in first})
     labels = labels_of(rows)
     elsewhere = labels.rows(rows.part("base"))
-    how = How(settings, folder / FOLDER / "scratch", watcher.on_progress, elsewhere=elsewhere)
+    scratch = folder / FOLDER / "scratch"
+    how = How(settings, scratch / planned["train"].key[:16], watcher.on_progress, elsewhere=elsewhere)
     how.folder.mkdir(parents=True, exist_ok=True)
     watcher.on_start(FOLDER, "train on growing numbers of labels, score rows that were held out")
     base = fit_base(settings.router.family, elsewhere, how)
@@ -64,8 +67,9 @@ def measure_learning_curve(
     scores = np.zeros((len(chosen), len(target)))
     for k in range(FOLDS):
         held_out = np.flatnonzero(fold == k)
+        part = how.named(f"fold-{k}")
         scores[:, held_out] = _fold_scores(
-            base, target, how, order=_order(target, fold, k), sizes=chosen, test=held_out
+            base, target, part, order=_order(target, fold, k), sizes=chosen, test=held_out
         )
         watcher.on_progress("folds", k + 1, FOLDS)
     curve = learning_curve(
@@ -73,6 +77,7 @@ def measure_learning_curve(
     )
     write_json(folder / FOLDER / "curve.json", curve.model_dump(mode="json"))
     (folder / FOLDER / "curve.svg").write_text(learning_curve_svg(curve.sizes, curve.apgr), encoding="utf-8")
+    shutil.rmtree(scratch)
     return curve
 
 
@@ -102,8 +107,10 @@ def _fold_scores(
     queries = target.rows(test).queries
     found = []
     for size in sizes:
-        router = adapt(how.settings.router.family, base, target.rows(np.sort(order[:size])), how)
-        found.append(rankdata(router.score(queries)) / (len(test) + 1.0))
+        rows = target.rows(np.sort(order[:size]))
+        raw = adapt(how.settings.router.family, base, rows, how.named(f"labels-{size}")).score(queries)
+        raw = np.where(np.isfinite(raw), raw, 1.0)  # what cannot be scored goes to the strong model
+        found.append(rankdata(raw) / (len(test) + 1.0))
     return np.stack(found)
 
 

@@ -109,6 +109,26 @@ def test_a_network_of_any_checkpoint_runs_registers_and_scores_as_it_did(world, 
     assert all(0 <= float(line) <= 1 for line in (tmp_path / "scores.txt").read_text().splitlines())
 
 
+def test_two_networks_in_one_stack_are_trained_apart(world, checkpoints):
+    path, name = run_of(world, "stacked", network={"base": str(checkpoints / "causal_lm")}, training=BRIEF)
+    settings = yaml.safe_load(path.read_text())
+    settings["router"]["members"] = ["bert", "causal_lm"]  # a llama is read as an encoder, too
+    path.write_text(yaml.safe_dump(settings))
+    ran = json.loads(command("run", path, "--json").stdout)
+
+    assert {"bert alone", "causal_lm alone"} < set(ran["evaluation"]["better_than"])
+    for member in ("members/0/bert", "members/1/causal_lm"):
+        assert (world / "runs" / name / "train" / "adapted" / member / "network.json").is_file()
+
+
+def test_a_learning_curve_of_a_network_trains_anew_on_each_draw_and_leaves_no_training_behind(world, checkpoints):
+    path, name = run_of(world, "bert", network={"base": str(checkpoints / "bert")}, training=BRIEF)
+    curve = json.loads(command("learn-curve", path, "--size", 25, "--size", 60, "--json").stdout)
+
+    assert curve["sizes"] == [25, 60]
+    assert not (world / "runs" / name / "learn-curve" / "scratch").exists()
+
+
 @pytest.mark.parametrize("family", ["bert", "causal_lm"])
 def test_a_dry_run_counts_rows_parameters_and_steps_and_trains_nothing(world, checkpoints, family):
     path, _ = run_of(world, family, network={"base": str(checkpoints / family)}, training=BRIEF, folder="nowhere")
