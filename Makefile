@@ -20,7 +20,7 @@ demo: $(VENV)/.demo ## The whole journey on real medical coding queries, ten min
 	$(BIN)/python -m examples.medical_coding.demo
 
 test: $(VENV)/.dev ## All tests but the simulations of `make validity`
-	$(BIN)/python -m pytest -q -m "not validity"
+	$(BIN)/python -m pytest -q -m "not validity" -n 2 --dist loadfile
 
 validity: $(VENV)/.dev ## Simulate every statistical promise
 	$(BIN)/python -m pytest -q -m validity

@@ -4,6 +4,7 @@ import pytest
 from core.errors import NotEnoughLabels
 from models.selection import ranking_gain
 from models.similarity_fit import choose_kernel, fit, own_distances
+from models.similarity_kernel import Kernel
 
 
 def islands(seed=0, *, n=400, n_islands=12, d=16):
@@ -81,8 +82,16 @@ def test_the_choice_does_not_touch_distances():
     assert chosen.usual_distance == router.kernel.usual_distance
 
 
-def test_fewer_than_forty_labels_are_refused():
+def test_too_few_labels_to_compare_kernels_keep_the_default_one_and_measure_distances():
     embeddings, gap = islands(n=39)
+    kernel = fit(embeddings, gap).kernel
 
-    with pytest.raises(NotEnoughLabels, match=r"39 labels, .* needs 40"):
+    assert (kernel.n_neighbours, kernel.bandwidth, kernel.prior_count) == (100, 0.1, 0.3)
+    assert kernel.far_distance != Kernel().far_distance
+
+
+def test_fewer_than_twenty_labels_are_refused():
+    embeddings, gap = islands(n=19)
+
+    with pytest.raises(NotEnoughLabels, match="has 19 labels and needs 20"):
         fit(embeddings, gap)
