@@ -14,7 +14,7 @@ from jaxtyping import Float, Float32
 from models.combined_fit import CombinedFit, Labels, fit_combined
 
 BASE_WEIGHTS = (0.0, 0.3)
-"""What a row of the base counts, beside 1 of a target's row."""
+"""What the mean row of the base counts, beside 1 of the target's; one row by another, they keep their own weights."""
 
 MOST_BASE_ROWS = 3_000
 """Rows of the base that are used, drawn by the seed: time grows with the cube of all rows."""
@@ -52,7 +52,7 @@ def fit_adapted(target: LabelledRows, base: LabelledRows, *, seed: int = 0) -> A
     """
     n = len(target.texts)
     wins = (1.0 + np.asarray(target.labels.gap, dtype=np.float64)) / 2.0
-    weights = np.ones(n) if target.labels.weights is None else np.asarray(target.labels.weights, dtype=np.float64)
+    weights = _weights(target)
     kept = np.sort(np.random.default_rng(seed).permutation(len(base.texts))[:MOST_BASE_ROWS]).tolist()
     fits, errors = {}, {}
     for base_weight in BASE_WEIGHTS:
@@ -82,11 +82,13 @@ def _fit_together(
     topics = None
     if target.labels.topics is not None and base.labels.topics is not None:
         topics = [*target.labels.topics, *(base.labels.topics[i] for i in kept)]
+    base_weights = _weights(base)[kept]
+    base_weights = base_weight * weights.mean() * base_weights / base_weights.mean()
     labels = Labels(
         np.concatenate([target.labels.gap, np.asarray(base.labels.gap)[kept]]),
         topics,
         groups=names,
-        weights=np.concatenate([weights, np.full(len(kept), base_weight * weights.mean())]),
+        weights=np.concatenate([weights, base_weights]),
     )
     texts = [*target.texts, *(base.texts[i] for i in kept)]
     return fit_combined(texts, np.concatenate([target.embeddings, base.embeddings[kept]]), labels, seed=seed)
@@ -94,3 +96,7 @@ def _fit_together(
 
 def _groups(rows: LabelledRows) -> np.ndarray:
     return np.arange(len(rows.texts)) if rows.labels.groups is None else np.asarray(rows.labels.groups)
+
+
+def _weights(rows: LabelledRows) -> Float[np.ndarray, " n"]:
+    return np.ones(len(rows.texts)) if rows.labels.weights is None else np.asarray(rows.labels.weights, dtype=float)

@@ -1,5 +1,7 @@
 """Adapting the combined router: rows of the base enter where they help, and stay out where they mislead."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -46,3 +48,14 @@ def test_a_base_that_misleads_stays_out(target):
 
 def test_held_out_scores_are_those_of_the_targets_rows_alone(target):
     assert len(fit_adapted(target, rows(200, sign=1.0, seed=1)).fit.held_out) == 60
+
+
+def test_rows_of_the_base_keep_their_own_weights(target):
+    agree, mislead = rows(400, sign=1.0, seed=1), rows(400, sign=-1.0, seed=3)
+    gap = np.concatenate([agree.labels.gap, mislead.labels.gap])
+    weights = np.repeat([1.0, 1e-3], 400)
+    both = LabelledRows([*agree.texts, *mislead.texts], np.vstack([agree.embeddings, mislead.embeddings]), Labels(gap))
+
+    weighed = fit_adapted(target, replace(both, labels=Labels(gap, weights=weights)))
+
+    assert weighed.errors[0.3] < fit_adapted(target, both).errors[0.3]  # those that mislead count for next to nothing
