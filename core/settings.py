@@ -128,7 +128,7 @@ class AdaptationSettings(Settings):
     learning_rate: float = Field(0.01, gt=0)
     """Step size of AdamW."""
     max_epochs: int = Field(200, ge=1)
-    """Passes over the labels at most; the dev rows stop it earlier."""
+    """Passes over the labels, each one step; nothing stops it earlier, the pull below decides how far it goes."""
     weight_decay: float | None = Field(None, ge=0)
     """Pull back toward the base router; unset means chosen by cross-validation on the training rows."""
 

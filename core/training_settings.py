@@ -38,7 +38,7 @@ class TrainingSettings(Settings):
     max_epochs: int = Field(3, ge=1)
     """Passes over the rows at most; the dev rows stop it earlier."""
     tokens_per_step: int = Field(4096, ge=64)
-    """Padded tokens behind one step of the optimiser, over all processes."""
+    """Tokens behind one step of the optimiser, padding not counted, over all processes; one text more at most."""
     tokens_at_once: int = Field(4096, ge=64)
     """Padded tokens in one forward pass of a process; fewer than `tokens_per_step` accumulates gradients."""
     max_gradient_norm: float = Field(1.0, gt=0)
