@@ -14,7 +14,7 @@ from core.records import Record
 from core.settings import RunSettings
 from models.targets import effective_n, targets_of
 from pipeline.encoder_fitting import rehearsed_with_encoder
-from pipeline.fitting import How, recipe_of
+from pipeline.fitting import STACK_FOLDS, How, recipe_of
 from pipeline.labels import Labels, knowing
 from pipeline.results import Rows
 from pipeline.stages import divided
@@ -42,7 +42,7 @@ class Rehearsal(Record):
     effective_labels: float
     """Kish's effective size of the training part: less than its rows where some weigh much more than others."""
     trainings: Mapping[str, Mapping[str, Any]]
-    """Per training its figures, `base` and `adapted` of each family."""
+    """Per training its figures, `base` and `adapted` of each family; `trainings` says how often a stack repeats it."""
 
 
 def rehearse(settings: RunSettings) -> Rehearsal:
@@ -58,13 +58,14 @@ def rehearse(settings: RunSettings) -> Rehearsal:
     labels = labels_of(rows)
     weights = labels.weights[rows.part("train")]
     router = settings.router
+    is_stack = router.family == "stacked"
     return Rehearsal(
         rows_by_domain=_counts(table.domains),
         rows_by_part=_counts(parts),
         effective_labels=effective_n(weights) if len(weights) else 0.0,
         trainings={
-            f"{family}, {which}": figures
-            for family in (router.members if router.family == "stacked" else (router.family,))
+            f"{family}, {which}": {**figures, "trainings": 1 + STACK_FOLDS * (is_stack and which == "adapted")}
+            for family in (router.members if is_stack else (router.family,))
             for which, figures in _trainings(settings, family, labels, rows).items()
         },
     )
@@ -80,6 +81,9 @@ def rehearsal_text(rehearsal: Rehearsal) -> str:
     for name, figures in rehearsal.trainings.items():
         lines.append(f"\n{name}")
         lines += [f"  {line}" for line in figures["lines"]]
+        if figures["trainings"] > 1:
+            n = figures["trainings"]
+            lines.append(f"  trained       {n} times: without each of {n - 1} folds, and on all rows")
     return "\n".join(lines)
 
 

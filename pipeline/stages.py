@@ -116,15 +116,35 @@ def prepare(settings: RunSettings, work: Work) -> None:
 def split(settings: RunSettings, work: Work) -> None:
     """Divide the rows; refuse when a group crosses parts or a part is empty."""
     table = load_table(work.inputs["prepare"])
+    component, parts = divided(settings, table)
+    crossing = crossing_components(component, parts)
+    assert crossing == 0, f"{crossing} groups cross parts"
+    save_file({"component": component}, work.out / "component.safetensors")
+    write_json(work.out / "parts.json", list(parts))
+    write_json(work.out / "summary.json", {"rows_by_part": _counts(parts), "groups_in_more_than_one_part": crossing})
+
+
+def divided(settings: RunSettings, table: OutcomeTable) -> tuple[Int[np.ndarray, " n"], tuple[str, ...]]:
+    """The component and the part of each row.
+
+    Raises:
+        NotEnoughLabels: no row is of the target domains, or a part that the run needs has no row.
+    """
     is_target = np.isin(table.domains, settings.data.target_domains)
     if not is_target.any():
         raise NotEnoughLabels(
             f"No row is of the target domains {', '.join(settings.data.target_domains)}. "
             f"The files hold {', '.join(_counts(table.domains))}; correct data.target_domains."
         )
-    component, parts = divided(settings, table)
-    crossing = crossing_components(component, parts)
-    assert crossing == 0, f"{crossing} groups cross parts"
+    component = components(table.texts, table.groups)
+    parts = assign_parts(
+        component,
+        table.texts,
+        is_target,
+        table.has_pair(settings.pair.weak.name, settings.pair.strong.name),
+        shares=(settings.split.train, settings.split.calibrate),
+        seed=settings.split.seed,
+    )
     counts = _counts(parts)
     for part in ("base", "train", "calibrate", "test"):
         if not counts.get(part):
@@ -132,22 +152,6 @@ def split(settings: RunSettings, work: Work) -> None:
                 f"The split leaves no row for '{part}' (rows by part: {counts}). "
                 "Add rows, or change split.train and split.calibrate."
             )
-    save_file({"component": component}, work.out / "component.safetensors")
-    write_json(work.out / "parts.json", list(parts))
-    write_json(work.out / "summary.json", {"rows_by_part": counts, "groups_in_more_than_one_part": crossing})
-
-
-def divided(settings: RunSettings, table: OutcomeTable) -> tuple[Int[np.ndarray, " n"], tuple[str, ...]]:
-    """The component and the part of each row."""
-    component = components(table.texts, table.groups)
-    parts = assign_parts(
-        component,
-        table.texts,
-        np.isin(table.domains, settings.data.target_domains),
-        table.has_pair(settings.pair.weak.name, settings.pair.strong.name),
-        shares=(settings.split.train, settings.split.calibrate),
-        seed=settings.split.seed,
-    )
     return component, parts
 
 

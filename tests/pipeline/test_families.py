@@ -217,3 +217,20 @@ def test_a_base_that_nobody_can_adapt_names_the_settings_that_help(world):
 
     assert said.returncode == 1
     assert "knows both 'nobody' and 'dear': nothing to adapt. Set data.base_weak and data.base_strong" in said.stderr
+
+
+@pytest.mark.parametrize("words", [(), ("--dry-run",)])
+def test_a_run_without_other_domains_is_refused_and_so_is_its_dry_run(world, words):
+    data = {"files": [str(world / "outcomes.jsonl")], "target_domains": ["coding", "general"]}
+    path, _ = run_of(world, "words", data=data)
+    said = command("run", path, *words, check=False)
+
+    assert said.returncode == 1
+    assert "The split leaves no row for 'base'" in said.stderr
+
+
+def test_a_dry_run_of_a_stack_says_how_often_each_member_is_trained(world):
+    path, _ = run_of(world, "stacked")
+    said = command("run", path, "--dry-run").stdout
+
+    assert said.count("trained       5 times: without each of 4 folds, and on all rows") == 4
