@@ -29,7 +29,8 @@ from core.errors import BundleError
 from models.bundle_facts import BundleFacts, Papers
 from models.bundle_files import bundle_sha256
 from models.encoders import Encoder, load_encoder
-from models.families import Reading, as_json, below, files_of, router_from, within
+from models.families import Reading, as_json, files_of, router_from
+from models.file_tree import below, within
 from models.manifest import FORMAT_VERSION, read_folder, write_folder
 from models.router import Queries, Router
 from models.seen import SeenTexts

@@ -24,6 +24,7 @@ from safetensors import numpy as safetensors
 from core.errors import BundleError
 from models.adaptation import adapter_files, adapter_from_files
 from models.combined import CombinedRouter
+from models.file_tree import below, within
 from models.matrix_factorization import MatrixFactorization, PairScorer
 from models.mf_router import MfRouter
 from models.router import Router
@@ -68,25 +69,6 @@ def router_from(family: str, files: Files, reading: Reading) -> Router:
             f"The router's files do not read as family '{family}' ({error!r}). "
             "They were written by other means than `preceptor run`; run that again."
         ) from error
-
-
-def within(files: Files, folder: str) -> dict[str, bytes]:
-    """The files below a folder, named from there.
-
-    >>> within({"a/x.json": b"1", "b.json": b"2"}, "a")
-    {'x.json': b'1'}
-    """
-    start = f"{folder}/"
-    return {name.removeprefix(start): content for name, content in files.items() if name.startswith(start)}
-
-
-def below(files: Files, folder: str) -> dict[str, bytes]:
-    """The files, named as below a folder.
-
-    >>> below({"x.json": b"1"}, "a")
-    {'a/x.json': b'1'}
-    """
-    return {f"{folder}/{name}": content for name, content in files.items()}
 
 
 def as_json(value: object) -> bytes:

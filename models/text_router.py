@@ -17,14 +17,13 @@ from pydantic import ValidationError
 
 from core.errors import BundleError
 from core.fingerprint import of_json
+from models.file_tree import below, within
 from models.networks.building import (
     CHECKPOINT,
     base_network,
     checkpoint_files,
     tokenizer_json,
-    under,
     with_update,
-    within,
 )
 from models.networks.held import HeldNetwork, Update, held_network
 from models.networks.loading import torch_libraries
@@ -99,12 +98,12 @@ class TextRouter:
         """
         files = {**record_file(self.spec), **self._beneath}
         if self._update is not None:
-            return files | under(self._update.files(self.spec), "update")
+            return files | below(self._update.files(self.spec), "update")
         if self.spec.lora is not None:
             return files
         with self._held.using(None, self.spec) as network:
             checkpoint, _ = checkpoint_files(network, self._tokenizer_json)
-        return files | under(checkpoint, CHECKPOINT)
+        return files | below(checkpoint, CHECKPOINT)
 
     @classmethod
     def from_files(
@@ -132,7 +131,7 @@ class TextRouter:
         if spec.lora is not None:
             beneath = {name: files[name] for name in files if name.startswith(("before/", f"{CHECKPOINT}/"))}
         if spec.lora is not None and merge:
-            beneath |= under(own, "update")
+            beneath |= below(own, "update")
             sha256 = of_json([spec.held_sha256, update_sha256(own)])
             held, update = held_network(sha256, device, lambda: with_update(base_network(spec, files), own)), None
         else:

@@ -12,15 +12,13 @@ import numpy as np
 from jaxtyping import Bool, Float, Shaped
 
 from core.errors import NotEnoughLabels
+from models.file_tree import below, put_files, within
 from models.networks.building import (
     CHECKPOINT,
     TextNetwork,
     build_network,
     checkpoint_files,
-    put_files,
     tokenizer_json,
-    under,
-    within,
 )
 from models.networks.reading import TextReader, plain_tokenizer
 from models.networks.spec import Lora, NetworkSpec
@@ -191,13 +189,13 @@ def files_of_trained(network: TextNetwork, started_from: Mapping[str, bytes], *,
     earlier = {name: content for name, content in started_from.items() if not name.startswith("update/")}
     if spec.lora is not None and keep == "adapter":
         update = update_files(network.module.core, "default", base=spec.base)
-        return {**earlier, **record_file(spec), **under(update, "update")}
+        return {**earlier, **record_file(spec), **below(update, "update")}
     tokenizer = tokenizer_json(spec, started_from)
     if spec.lora is not None:
         network.module.core = merged(network.module.core)
     checkpoint, sha256 = checkpoint_files(network, tokenizer)
     whole = spec.model_copy(update={"base": None, "base_sha256": sha256, "before_sha256": (), "lora": None})
-    return {**record_file(whole), **under(checkpoint, CHECKPOINT)}
+    return {**record_file(whole), **below(checkpoint, CHECKPOINT)}
 
 
 def _beginning(start: NetworkSpec | TextRouter, recipe: TrainingRecipe) -> tuple[NetworkSpec, dict[str, bytes]]:
@@ -213,6 +211,6 @@ def _beginning(start: NetworkSpec | TextRouter, recipe: TrainingRecipe) -> tuple
     before = start.spec.before_sha256
     if update:
         files = {name: content for name, content in files.items() if not name.startswith("update/")}
-        files |= under(update, f"before/{len(before)}")
+        files |= below(update, f"before/{len(before)}")
         before = (*before, update_sha256(update))
     return start.spec.model_copy(update={**own, "before_sha256": before}), files

@@ -10,6 +10,7 @@ from assurance.calibration import fit_calibrator
 from assurance.thresholds import threshold_for_share
 from core.settings import RunSettings
 from models.families import Reading, files_of, router_from
+from models.file_tree import files_in, put_files
 from models.floors import FLOORS
 from models.router import Router
 from models.stacked_router import StackedRouter
@@ -84,14 +85,12 @@ def labels_of(rows: Rows) -> Labels:
 def trained_router(settings: RunSettings, work: Work, name: str) -> Router:
     """One of the `ROUTERS` that `train` wrote."""
     folder = work.inputs["train"] / name
-    files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     family = read_json(work.inputs["train"] / f"{name}.json")["family"]
-    return router_from(family, files, Reading(settings.pair.weak.name, settings.pair.strong.name, settings.threads))
+    return router_from(
+        family, files_in(folder), Reading(settings.pair.weak.name, settings.pair.strong.name, settings.threads)
+    )
 
 
 def _save_router(router: Router, folder: Path) -> None:
-    for name, content in files_of(router).items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+    put_files(files_of(router), folder)
     write_json(folder.with_suffix(".json"), {"family": router.family})

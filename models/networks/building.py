@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import ValidationError
 
 from core.errors import BundleError, MissingExtra
+from models.file_tree import files_in, put_files, within
 from models.networks.loading import checkpoint_folder, checkpoint_sha256, quiet, read_config, torch_libraries
 from models.networks.spec import NetworkSpec
 
@@ -161,32 +162,6 @@ def tokenizer_json(spec: NetworkSpec, files: Mapping[str, bytes]) -> str:
         return files[f"{CHECKPOINT}/tokenizer.json"].decode()
     except KeyError as error:
         raise BundleError(f"The text router's files lack {CHECKPOINT}/tokenizer.json. Train it anew.") from error
-
-
-def files_in(folder: Path) -> dict[str, bytes]:
-    """Every file below a folder by its relative POSIX path."""
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()
-    }
-
-
-def put_files(files: Mapping[str, bytes], folder: Path) -> None:
-    """Write files by their relative paths below a folder."""
-    for name, content in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-
-
-def within(files: Mapping[str, bytes], folder: str) -> dict[str, bytes]:
-    """The files below a folder, named from there."""
-    start = f"{folder}/"
-    return {name.removeprefix(start): content for name, content in files.items() if name.startswith(start)}
-
-
-def under(files: Mapping[str, bytes], folder: str) -> dict[str, bytes]:
-    """The files, named as below a folder."""
-    return {f"{folder}/{name}": content for name, content in files.items()}
 
 
 _WEIGHTS = ".safetensors"
