@@ -60,10 +60,11 @@ def measure_learning_curve(
     how = How(settings, scratch / planned["train"].key[:16], watcher.on_progress, elsewhere=elsewhere)
     how.folder.mkdir(parents=True, exist_ok=True)
     watcher.on_start(FOLDER, "train on growing numbers of labels, score rows that were held out")
-    base = fit_base(settings.router.family, elsewhere, how)
     target = labels.rows(rows.part("train") | rows.part("calibrate"))
     fold = grouped_folds(len(target), n_folds=FOLDS, seed=settings.split.seed, groups=target.groups)
-    chosen = _sizes(sizes, int(min(np.sum(fold != k) for k in range(FOLDS))))
+    n_rows = int(min(np.sum(fold != k) for k in range(FOLDS)))
+    chosen = _sizes(sizes, n_rows, family=settings.router.family)
+    base = fit_base(settings.router.family, elsewhere, how)
     scores = np.zeros((len(chosen), len(target)))
     for k in range(FOLDS):
         held_out = np.flatnonzero(fold == k)
@@ -121,11 +122,18 @@ def _order(target: Labels, fold: Int[np.ndarray, " n"], k: int) -> Int[np.ndarra
     return np.asarray(outside[np.argsort(rank, kind="stable")])
 
 
-def _sizes(asked: Sequence[int] | None, n_rows: int) -> tuple[int, ...]:
-    sizes = sorted({size for size in (asked or DEFAULT_SIZES) if size < n_rows} | {n_rows})
-    if asked and max(asked) > n_rows:
+def _sizes(asked: Sequence[int] | None, n_rows: int, *, family: str) -> tuple[int, ...]:
+    """The numbers of labels to train on. A stack's members see three quarters of them, and need 20."""
+    usual = DEFAULT_SIZES[1:] if family == "stacked" else DEFAULT_SIZES
+    sizes = tuple(sorted(set(asked) if asked else {size for size in usual if size < n_rows} | {n_rows}))
+    if sizes[-1] > n_rows:
         raise NotEnoughLabels(
-            f"{max(asked)} labels were asked for; with a fifth of the rows held out {n_rows} are left to train on. "
-            "Label more pairs, or ask for smaller --sizes."
+            f"{sizes[-1]} labels were asked for; with a fifth of the rows held out {n_rows} are left to train on. "
+            "Label more pairs, or ask for smaller --size."
         )
-    return tuple(sorted(set(asked))) if asked else tuple(sizes)
+    if len(sizes) < 2:
+        raise NotEnoughLabels(
+            f"A learning curve needs at least two numbers of labels; there is {sizes[0]} alone. "
+            "Give --size twice, or label more pairs."
+        )
+    return sizes

@@ -28,3 +28,14 @@ def test_more_labels_of_the_specialty_make_the_router_better_and_test_rows_are_n
 def test_more_labels_than_there_are_is_refused_with_the_number_that_is_left(world):
     with pytest.raises(NotEnoughLabels, match=r"900 labels were asked for; .* held out \d+ are left to train on"):
         asked(world, "--size", "25", "--size", "900")
+
+
+def test_one_number_of_labels_is_refused_before_anything_is_trained(world):
+    with pytest.raises(NotEnoughLabels, match=r"there is 70 alone\. Give --size twice"):
+        asked(world, "--size", "70")
+
+
+def test_a_stack_is_measured_from_the_number_on_from_which_its_members_have_labels_enough(world):
+    curve = json.loads(asked(world, "--set", "router.family=stacked", "--set", "router.members=[words, mf]").stdout)
+
+    assert curve["sizes"][0] == 50
