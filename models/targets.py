@@ -5,8 +5,8 @@ One rule for every kind of router. q_w and q_s are the qualities in [0, 1] of th
 | target | formula | who learns it |
 |---|---|---|
 | classes (strong, either, neither) | max(q_s - q_w, 0), q_w, 1 - max(q_w, q_s): sum 1 | BERT and causal routers |
-| gap | q_s - q_w, in [-1, 1] | what routers are ranked by |
-| win share of the strong model | (1 + gap) / 2: a tie is a half | matrix factorization, similarity |
+| gap | q_s - q_w, in [-1, 1] | words and combined; what every router is ranked by |
+| win share of the strong model | (1 + gap) / 2: a tie is a half | matrix factorization, similarity, stacks |
 
 | judgement (no marks of acceptability) | q_w, q_s | strong, either, neither | win share |
 |---|---|---|---|
