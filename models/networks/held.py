@@ -39,12 +39,12 @@ class HeldNetwork:
             self._take_off_unused()
             name = f"update{self._n_added:09d}"  # PEFT finds tensors by substring: no name may hold another
             self._n_added += 1
+            self._active = None  # whatever PEFT makes active, also where the update is refused
             module = self._network.module
             device = next(module.parameters()).device
             module.core = load_update(module.core, files, name)
             module.to(device)
             module.eval()
-            self._active = None
         return Update(self, name)
 
     @contextmanager
