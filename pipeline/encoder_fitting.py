@@ -10,6 +10,7 @@ from models.encoder_training import EncoderRecipe
 from models.encoders import EncoderSpec
 from models.mf_router import MfRouter
 from pipeline.labels import Labels
+from pipeline.mf_fitting import joined
 
 
 def with_encoder(
@@ -36,7 +37,7 @@ def with_encoder(
         curve("adapted", epoch, {"dev_ranking_gain": gain})
 
     pair, spec = (base.weak, base.strong), _spec(settings)
-    update = adapt_encoder(_labels(rows, pair), base.base, pair, spec=spec, recipe=recipe, on_epoch=on_epoch)
+    update = adapt_encoder(_labels(rows, pair), joined(base, rows), pair, spec=spec, recipe=recipe, on_epoch=on_epoch)
     return EncoderRouter.of(update, n_threads=settings.threads)
 
 

@@ -45,7 +45,7 @@ def adapt_mf(
         NotEnoughLabels: too few rows know a newcomer and a known model too, and no stand-in is named.
     """
     pair = base.weak, base.strong
-    wider = _joined(base, rows) if base.newcomers else base.base
+    wider = joined(base, rows)
     recipe = settings.adaptation
     adapter = adaptation.adapt(
         wider,
@@ -66,19 +66,14 @@ def adapt_mf(
     return MfRouter(wider, *pair, adapter)
 
 
-def _at_the_mean(base: MatrixFactorization, names: tuple[str, ...]) -> MatrixFactorization:
-    """The base with more models, each as good as the known ones are on average."""
-    n = len(names)
-    return replace(
-        base,
-        model_names=(*base.model_names, *names),
-        model_vectors=np.vstack([base.model_vectors, np.tile(base.model_vectors.mean(axis=0), (n, 1))]),
-        model_biases=np.append(base.model_biases, np.full(n, base.model_biases.mean())),
-    )
+def joined(base: MfRouter, rows: Labels) -> MatrixFactorization:
+    """The base with its newcomers' vectors and biases fitted to the target's rows, every other weight as it was.
 
-
-def _joined(base: MfRouter, rows: Labels) -> MatrixFactorization:
-    """The base with its newcomers' vectors and biases fitted to the target's rows, every other weight as it was."""
+    Raises:
+        NotEnoughLabels: too few rows know a newcomer and a known model too.
+    """
+    if not base.newcomers:
+        return base.base
     n_known = len(base.base.model_names) - len(base.newcomers)
     router = replace(
         base.base,
@@ -105,3 +100,14 @@ def _joined(base: MfRouter, rows: Labels) -> MatrixFactorization:
                 "stand in for the pair."
             ) from error
     return router
+
+
+def _at_the_mean(base: MatrixFactorization, names: tuple[str, ...]) -> MatrixFactorization:
+    """The base with more models, each as good as the known ones are on average."""
+    n = len(names)
+    return replace(
+        base,
+        model_names=(*base.model_names, *names),
+        model_vectors=np.vstack([base.model_vectors, np.tile(base.model_vectors.mean(axis=0), (n, 1))]),
+        model_biases=np.append(base.model_biases, np.full(n, base.model_biases.mean())),
+    )
