@@ -89,6 +89,11 @@ def outcome_text(settings: RunSettings, config: Path) -> str:
     }
     if alone:
         lines.append(verdict(alone).sentence)
+    trained = read_json(folder / "train" / "summary.json")
+    if trained.get("texts_cut"):
+        lines.append(
+            f"{trained['texts_cut']} of {trained['texts']} texts are longer than the router reads and were cut."
+        )
     lines += [
         "",
         f"Look at  {folder / 'evaluate' / 'report.html'}",

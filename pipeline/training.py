@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float
 from safetensors.numpy import load_file, save_file
 
 from assurance.calibration import fit_calibrator
@@ -41,12 +42,12 @@ def train(settings: RunSettings, tracked: TrackedRun | None, work: Work) -> None
     base = fit_base(settings.router.family, elsewhere, how)
     adapted = adapt(settings.router.family, base, target, how)
     scores = {}
-    for name, router in {"adapted": adapted, "base": base}.items():
-        raw = router.score(labels.queries)
-        scores[name] = np.where(np.isfinite(raw), raw, 1.0)  # what cannot be scored goes to the strong model
+    for name, router in {"base": base, "adapted": adapted}.items():
+        scores[name] = _scored(router, labels)
         _save_router(router, work.out / name)
+    n_cut = _n_truncated(adapted)
     if isinstance(adapted, StackedRouter):  # whether the stack earns its members' cost is measured with the rest
-        scores |= {f"{member.family} alone": member.score(labels.queries) for member in adapted.members}
+        scores |= {f"{member.family} alone": _scored(member, labels) for member in adapted.members}
     topics = rows.table.topics
     chosen = np.flatnonzero(rows.part("train"))
     for name, floor in FLOORS.items():
@@ -54,7 +55,13 @@ def train(settings: RunSettings, tracked: TrackedRun | None, work: Work) -> None
         scores[name] = scorer(labels.texts, topics)
     save_file({name: column.astype(np.float64) for name, column in scores.items()}, work.out / "scores.safetensors")
     weighed = row_weights(rows.table.weight[chosen], rows.table.inclusion_probability[chosen])
-    summary = {"labels": len(chosen), "labels_effective": weighed.n_effective, "weights_capped": weighed.n_clipped}
+    summary = {
+        "labels": len(chosen),
+        "labels_effective": weighed.n_effective,
+        "weights_capped": weighed.n_clipped,
+        "texts": len(labels),
+        "texts_cut": n_cut,
+    }
     write_json(work.out / "summary.json", summary)
 
 
@@ -89,6 +96,18 @@ def trained_router(settings: RunSettings, work: Work, name: str) -> Router:
     return router_from(
         family, files_in(folder), Reading(settings.pair.weak.name, settings.pair.strong.name, settings.threads)
     )
+
+
+def _scored(router: Router, labels: Labels) -> Float[np.ndarray, " n"]:
+    """The scores of all rows; what cannot be scored goes to the strong model."""
+    raw = router.score(labels.queries)
+    return np.where(np.isfinite(raw), raw, 1.0)
+
+
+def _n_truncated(router: Router) -> int:
+    """How many texts a router that reads texts by tokens has cut so far; of a stack's members, the most."""
+    members = router.members if isinstance(router, StackedRouter) else (router,)
+    return max(int(getattr(member, "n_truncated", 0)) for member in members)
 
 
 def _save_router(router: Router, folder: Path) -> None:

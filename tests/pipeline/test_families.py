@@ -143,6 +143,17 @@ def test_a_dry_run_counts_rows_parameters_and_steps_and_trains_nothing(world, ch
     assert not Path("nowhere").exists()
 
 
+def test_a_run_tells_how_many_texts_were_longer_than_its_network_reads(world, checkpoints):
+    rows = world_rows()
+    for row in rows[:3]:
+        row["query"] += " visit" * 40
+    (world / "long.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    data = {"files": [str(world / "long.jsonl")], "target_domains": ["coding"]}
+    path, _ = run_of(world, "bert", data=data, network={"base": str(checkpoints / "bert")}, training=BRIEF)
+
+    assert "3 of 280 texts are longer than the router reads and were cut." in command("run", path).stdout
+
+
 @pytest.fixture
 def encoder_run(world, checkpoints):
     """A YAML with a tiny random encoder, and the specialty's questions asked twice: enough labels to train it."""
