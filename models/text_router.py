@@ -116,7 +116,8 @@ class TextRouter:
             n_threads: CPU threads; torch has one number for the whole process.
             device: where torch computes; `auto`: on the GPU where there is one.
             merge: add the update to weights of its own, which no other router shares: about twice as fast for a small
-                network, at the memory of one more base; scores differ in the last bits.
+                network, at the memory of one more base; scores differ in the last bits. A base in 4 bits is left as it
+                is: rounding the sum to 4 bits again would change the scores.
 
         Raises:
             BundleError: a file is missing or altered, or the base is missing or another than the one trained over.
@@ -130,7 +131,7 @@ class TextRouter:
         own, beneath = within(files, "update"), dict[str, bytes]()
         if spec.lora is not None:
             beneath = {name: files[name] for name in files if name.startswith(("before/", f"{CHECKPOINT}/"))}
-        if spec.lora is not None and merge:
+        if spec.lora is not None and merge and not spec.is_4_bit:
             beneath |= below(own, "update")
             sha256 = of_json([spec.held_sha256, update_sha256(own)])
             held, update = held_network(sha256, device, lambda: with_update(base_network(spec, files), own)), None
