@@ -36,7 +36,8 @@ class AdaptedFit:
     fit: CombinedFit
     base_weight: float
     errors: dict[float, float]
-    """Mean squared error of the target's rows, each by a fit without its group, per weight that was tried."""
+    """Mean squared error of the target's rows, each by a fit without its group, per weight that was tried. Rows that
+    one of the fits left out, having enough, are not counted."""
 
 
 def fit_adapted(target: LabelledRows, base: LabelledRows, *, seed: int = 0) -> AdaptedFit:
@@ -54,14 +55,16 @@ def fit_adapted(target: LabelledRows, base: LabelledRows, *, seed: int = 0) -> A
     wins = (1.0 + np.asarray(target.labels.gap, dtype=np.float64)) / 2.0
     weights = _weights(target)
     kept = np.sort(np.random.default_rng(seed).permutation(len(base.texts))[:MOST_BASE_ROWS]).tolist()
-    fits, errors = {}, {}
+    fits, errors = dict[float, CombinedFit](), dict[float, float]()
     for base_weight in BASE_WEIGHTS:
         if base_weight == 0.0:
             fit = fit_combined(target.texts, target.embeddings, target.labels, seed=seed)
         else:
             fit = _fit_together(target, base, kept, base_weight=base_weight, weights=weights, seed=seed)
         fits[base_weight] = replace(fit, held_out=fit.held_out[:n])
-        errors[base_weight] = float(np.average(np.square(fit.held_out[:n] - wins), weights=weights))
+    known = np.all([np.isfinite(fit.held_out) for fit in fits.values()], axis=0)  # one fit may take no more rows
+    for base_weight, fit in fits.items():
+        errors[base_weight] = float(np.average(np.square(fit.held_out - wins)[known], weights=weights[known]))
     chosen = min(BASE_WEIGHTS, key=lambda base_weight: (errors[base_weight], base_weight))
     return AdaptedFit(fits[chosen], chosen, errors)
 

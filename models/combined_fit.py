@@ -6,29 +6,23 @@ held-out predictions are mixed by `models.label_mixing`, and as everything is li
 again.
 """
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Shaped
+from jaxtyping import Float, Float32, Shaped
 
 from core.errors import NotEnoughLabels
-from models.block_ridge import fit_blocks
+from models.block_ridge import at_most, fit_blocks
 from models.combined import CombinedRouter
 from models.label_mixing import Mix, mix, topic_gap
 from models.looks import fit_looks
 from models.text_features import SIZE
 from models.vocabulary import fit_vocabulary
 
-LOG = logging.getLogger(__name__)
-
 FEWEST_LABELS = 20
 ROWS_PER_MODEL = 100
 """Fewer labelled rows for each further model cannot tell its part in the mix from chance."""
-
-MOST_ROWS = 12_000
-"""Rows of one fit, about five minutes of one core and 2 GB; of more, whole groups are drawn by the seed."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +47,7 @@ class CombinedFit:
 
     router: CombinedRouter
     held_out: Float[np.ndarray, " n"]
-    """NaN for rows beyond `MOST_ROWS`; what a stack may be fitted on."""
+    """NaN for rows beyond `block_ridge.MOST_ROWS`; what a stack may be fitted on."""
 
 
 def fit_combined(
@@ -78,7 +72,7 @@ def fit_combined(
             f"{FEWEST_LABELS} labels and two different gaps. Label more queries."
         )
     groups = np.arange(len(gap)) if labels.groups is None else np.unique(labels.groups, return_inverse=True)[1].ravel()
-    used = _at_most(groups, seed=seed)
+    used = at_most(groups, seed=seed)
     places = np.flatnonzero(used).tolist()
     chosen = [texts[i] for i in places]
     vocabulary, looks = fit_vocabulary(chosen), fit_looks(chosen, seed=seed)
@@ -112,17 +106,6 @@ def fit_combined(
         facts={"n_rows": len(chosen), "shares": dict(fit.shares), "noise": fit.noise} | _mix_facts(mixed),
     )
     return CombinedFit(router, held_out)
-
-
-def _at_most(groups: Shaped[np.ndarray, " n"], *, seed: int) -> Bool[np.ndarray, " n"]:
-    """Which rows are used: all, or whole groups in random order while they fit."""
-    if len(groups) <= MOST_ROWS:
-        return np.ones(len(groups), dtype=bool)
-    order = np.random.default_rng(seed).permutation(int(groups.max()) + 1)
-    sizes = np.bincount(groups)[order]
-    kept = order[np.cumsum(sizes) <= MOST_ROWS]
-    LOG.info("The combined router is fitted on %d of %d rows.", int(sizes.sum()), len(groups))
-    return np.asarray(np.isin(groups, kept))
 
 
 def _mix_facts(mixed: Mix) -> dict[str, object]:

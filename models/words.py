@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from core.errors import BundleError, NotEnoughLabels
-from models.block_ridge import fit_blocks
+from models.block_ridge import at_most, fit_blocks
 from models.router import Queries
 from models.vocabulary import Vocabulary, fit_vocabulary
 
@@ -100,7 +100,7 @@ def fit_words(
     weights: Float[np.ndarray, " n"] | None = None,
     seed: int = 0,
 ) -> tuple[WordsRouter, Float[np.ndarray, " n"]]:
-    """The words router, and its score of each row by the fit without the row's group.
+    """The words router, and its score of each row by the fit without the row's group; NaN where a fit takes no more rows.
 
     Args:
         texts: the queries.
@@ -118,13 +118,19 @@ def fit_words(
             f"The words router has {len(gap)} labels with {len(np.unique(gap))} different gaps; it needs at least "
             f"{FEWEST_LABELS} labels and two different gaps. Label more queries."
         )
-    vocabulary = fit_vocabulary(texts)
+    groups = np.arange(len(gap)) if groups is None else np.asarray(groups)
+    weights = np.ones(len(gap)) if weights is None else np.asarray(weights, dtype=np.float64)
+    used = at_most(groups, seed=seed)
+    chosen = [texts[i] for i in np.flatnonzero(used).tolist()]
+    vocabulary = fit_vocabulary(chosen)
     fit = fit_blocks(
-        {"words": vocabulary.vectors(texts)},
-        np.asarray(gap, dtype=np.float64)[:, None],
-        groups=np.arange(len(gap)) if groups is None else groups,
-        row_weights=np.ones(len(gap)) if weights is None else np.asarray(weights, dtype=np.float64),
+        {"words": vocabulary.vectors(chosen)},
+        np.asarray(gap, dtype=np.float64)[used, None],
+        groups=groups[used],
+        row_weights=weights[used],
         seed=seed,
     )
     router = WordsRouter(vocabulary, fit.weights["words"][:, 0].astype(np.float32), float(fit.intercepts[0]))
-    return router, np.clip((1.0 + fit.held_out[:, 0]) / 2.0, 0.0, 1.0)
+    held_out = np.full(len(gap), np.nan)
+    held_out[used] = np.clip((1.0 + fit.held_out[:, 0]) / 2.0, 0.0, 1.0)
+    return router, held_out

@@ -59,3 +59,12 @@ def test_rows_of_the_base_keep_their_own_weights(target):
     weighed = fit_adapted(target, replace(both, labels=Labels(gap, weights=weights)))
 
     assert weighed.errors[0.3] < fit_adapted(target, both).errors[0.3]  # those that mislead count for next to nothing
+
+
+def test_rows_that_one_fit_left_out_do_not_keep_a_base_that_agrees_out(target, monkeypatch):
+    monkeypatch.setattr("models.block_ridge.MOST_ROWS", 600)
+
+    adapted = fit_adapted(target, rows(800, sign=1.0, seed=1))
+
+    assert np.isfinite(adapted.errors[0.3])
+    assert adapted.base_weight == 0.3

@@ -82,3 +82,13 @@ def test_too_few_labels_are_refused(planted):
         fit_words(texts[:19], gap[:19])
     with pytest.raises(NotEnoughLabels, match="1 different gaps"):
         fit_words(texts, np.zeros(60))
+
+
+def test_of_more_rows_than_a_fit_can_take_whole_groups_are_drawn(monkeypatch):
+    monkeypatch.setattr("models.block_ridge.MOST_ROWS", 41)
+    texts, gap = ["net loss", "gross gain"] * 50, np.array([1.0, 0.0] * 50)
+
+    _, held_out = fit_words(texts, gap, groups=np.arange(100) // 2)
+
+    assert np.isfinite(held_out).sum() == 40
+    assert np.array_equal(np.isfinite(held_out[::2]), np.isfinite(held_out[1::2]))
