@@ -100,7 +100,7 @@ def fit_words(
     weights: Float[np.ndarray, " n"] | None = None,
     seed: int = 0,
 ) -> tuple[WordsRouter, Float[np.ndarray, " n"]]:
-    """The words router, and its score of each row by the fit without the row's group; NaN where a fit takes no more rows.
+    """The words router, and its score of each row by the fit without the row's group; NaN for rows not used.
 
     Args:
         texts: the queries.
