@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from core.errors import NotEnoughLabels
+from core.errors import NotEnoughLabels, SettingsError
 from core.settings import RunSettings
 from models import adaptation
 from models.factorization_fit import choose_l2, fit
@@ -23,9 +23,24 @@ from pipeline.labels import Labels
 
 
 def fit_mf_base(rows: Labels, settings: RunSettings) -> MfRouter:
-    """Every model of the rows is learned; the pair's other models take the places of the table above."""
+    """Every model of the rows is learned; the pair's other models take the places of the table above.
+
+    Raises:
+        NotEnoughLabels: the rows know fewer than two models.
+        SettingsError: a stand-in is none of the models that they know.
+    """
     known = [j for j in range(len(rows.models)) if not np.isnan(rows.quality[:, j]).all()]
     quality, names = rows.quality[:, known], [rows.models[j] for j in known]
+    if len(names) < 2:
+        raise NotEnoughLabels(
+            f"The rows of other domains know {', '.join(names) or 'no model'}, and a factorization compares models. "
+            "Add outcomes of two models there; any two will do."
+        )
+    for setting, name in (("base_weak", settings.data.base_weak), ("base_strong", settings.data.base_strong)):
+        if name is not None and name not in names:
+            raise SettingsError(
+                f"data.{setting} is '{name}', and the rows of other domains know {', '.join(names)}. Name one of these."
+            )
     rank = settings.router.rank
     l2 = settings.router.l2 or choose_l2(rows.embeddings, quality, names, rank=rank, groups=rows.groups)
     base = fit(rows.embeddings, quality, names, rank=rank, l2=l2, weights=rows.weights)

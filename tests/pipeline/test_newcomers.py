@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from core.errors import NotEnoughLabels
+from core.errors import NotEnoughLabels, SettingsError
 from core.settings import RunSettings
 from models.selection import ranking_gain
 from pipeline.labels import Labels
@@ -64,3 +64,15 @@ def test_a_newcomer_that_nothing_compares_with_known_models_asks_for_a_stand_in(
 
     with pytest.raises(NotEnoughLabels, match=r"do not know .old., and too few .* Set data\.base_weak"):
         adapt_mf(base, rows_of(200, knows={"old", "new"}, seed=1), settings, lambda what, done, total: None)
+
+
+def test_a_stand_in_that_no_row_knows_is_refused_with_those_that_rows_know():
+    rows = rows_of(100, knows={"old", "other"}, seed=0)
+
+    with pytest.raises(SettingsError, match=r"data\.base_strong is 'nobody', .* know old, other\. Name one of these"):
+        fit_mf_base(rows, settings_of(base_strong="nobody"))
+
+
+def test_a_base_of_one_model_is_refused_with_what_is_missing():
+    with pytest.raises(NotEnoughLabels, match=r"other domains know old, .* Add outcomes of two models there"):
+        fit_mf_base(rows_of(100, knows={"old"}, seed=0), settings_of())
