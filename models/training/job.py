@@ -57,7 +57,9 @@ def write_job(job: Job, folder: Path) -> None:
     for name, content in files.items():
         path = folder / name
         if not path.is_file():
-            path.write_bytes(content)
+            partial = path.with_name(f"{name}.partial")  # a kill must not leave half a file under the name
+            partial.write_bytes(content)
+            partial.replace(path)
         elif path.read_bytes() != content:
             raise TrainingError(f"{folder} holds another training: its {name} differs. Name another folder.")
 

@@ -53,6 +53,21 @@ def test_another_job_in_the_folder_is_refused(job, tmp_path):
         write_job(replace(job, recipe=replace(RECIPE, seed=1)), tmp_path)
 
 
+def test_a_job_whose_writing_was_cut_off_is_written_anew(job, tmp_path, monkeypatch):
+    def half(self, content):
+        with self.open("wb") as file:
+            file.write(content[: len(content) // 2])
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Path, "write_bytes", half)
+        write_job(job, tmp_path)
+    write_job(job, tmp_path)
+
+    assert read_job(tmp_path).recipe == job.recipe
+    assert {path.name for path in tmp_path.iterdir()} == {"network.json", "recipe.json", "rows.safetensors"}
+
+
 def test_a_folder_without_a_job_is_refused(tmp_path):
     with pytest.raises(TrainingError, match="holds no training that reads"):
         read_job(tmp_path)
