@@ -74,7 +74,7 @@ def register(settings: RunSettings, tracked: TrackedRun | None, work: Work) -> N
             run_id=tracked.run_id,
             tags={
                 "role": role,
-                "family": settings.router.family,
+                "family": routers[role].family,
                 "weak": settings.pair.weak.name,
                 "strong": settings.pair.strong.name,
                 "data_sha256": data_sha256,

@@ -69,6 +69,19 @@ def test_neighbours_that_were_labelled_decide_what_words_mean(world, family):
     assert figures["apgr"]["low"] > 0.5
 
 
+def test_each_version_bears_the_family_of_its_own_router(world):
+    from mlflow import MlflowClient
+
+    path, name = run_of(world, "mf_similarity")
+    registered = json.loads(command("run", path, "--json").stdout)["registered"]
+    client = MlflowClient(f"sqlite:///{world / 'mlflow.db'}")
+    family_of = {
+        role: client.get_model_version(name, registered[role]).tags["preceptor.family"] for role in ("base", "adapted")
+    }
+
+    assert family_of == {"base": "mf", "adapted": "mf_similarity"}
+
+
 @pytest.mark.parametrize("family", ["words", "combined"])
 def test_a_router_of_words_is_registered_and_scores_as_it_did(world, family):
     ran, figures = measured(world, family)
