@@ -214,6 +214,12 @@ class RunSettings(Settings):
             raise ValueError("mf_encoder adapts a network, and a static encoder has none; set encoder.runtime to onnx")
         return self
 
+    @model_validator(mode="after")
+    def _four_bits_are_not_merged(self) -> Self:
+        if self.training.method == "qlora" and self.network.keep == "merged":
+            raise ValueError("training.method qlora cannot keep merged weights, which 4 bits would round; keep adapter")
+        return self
+
     @property
     def bundle_reference(self) -> str:
         """What the gateway loads: `gateway.bundle`, or this run's champion."""

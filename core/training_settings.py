@@ -20,7 +20,8 @@ class TrainingSettings(Settings):
     """How the networks of bert and causal_lm are fine-tuned; the same on a CPU, one GPU or many."""
 
     method: Literal["full", "lora", "rslora", "dora", "qlora"] = "rslora"
-    """`full` trains every weight; the others a low-rank update; `qlora` holds the base in 4 bits (CUDA alone)."""
+    """`full` trains every weight; the others a low-rank update; `qlora` holds the base in 4 bits, and then
+    both training and serving need CUDA."""
     lora_rank: int = Field(16, ge=1, le=512)
     """Rank of the update."""
     lora_alpha: float = Field(32.0, gt=0)
@@ -55,8 +56,8 @@ class TrainingSettings(Settings):
     """Steps after which training can be resumed."""
     max_tokens: int = Field(256, ge=16, le=32768)
     """Tokens read of each text; longer ones are cut and counted."""
-    dev_share: float = Field(0.15, gt=0, lt=0.5)
-    """Share of the training rows' groups that choose when to stop."""
+    dev_share: float = Field(0.15, ge=0, lt=0.5)
+    """Share of the training rows' groups that choose when to stop; 0 runs every epoch and keeps the last weights."""
     processes: int = Field(1, ge=1)
     """Training processes on this machine: one a GPU, or CPU processes."""
     seed: int = 0

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float, Float32
 
+from models.block_ridge import MOST_ROWS
 from models.combined_fit import CombinedFit, Labels, fit_combined
 
 BASE_WEIGHTS = (0.0, 0.3)
@@ -54,9 +55,11 @@ def fit_adapted(target: LabelledRows, base: LabelledRows, *, seed: int = 0) -> A
     n = len(target.texts)
     wins = (1.0 + np.asarray(target.labels.gap, dtype=np.float64)) / 2.0
     weights = _weights(target)
-    kept = np.sort(np.random.default_rng(seed).permutation(len(base.texts))[:MOST_BASE_ROWS]).tolist()
+    kept = np.sort(
+        np.random.default_rng(seed).permutation(len(base.texts))[: min(MOST_BASE_ROWS, max(MOST_ROWS - n, 0))]
+    ).tolist()
     fits, errors = dict[float, CombinedFit](), dict[float, float]()
-    for base_weight in BASE_WEIGHTS:
+    for base_weight in tried:
         if base_weight == 0.0:
             fit = fit_combined(target.texts, target.embeddings, target.labels, seed=seed)
         else:
@@ -65,7 +68,7 @@ def fit_adapted(target: LabelledRows, base: LabelledRows, *, seed: int = 0) -> A
     known = np.all([np.isfinite(fit.held_out) for fit in fits.values()], axis=0)  # one fit may take no more rows
     for base_weight, fit in fits.items():
         errors[base_weight] = float(np.average(np.square(fit.held_out - wins)[known], weights=weights[known]))
-    chosen = min(BASE_WEIGHTS, key=lambda base_weight: (errors[base_weight], base_weight))
+    chosen = min(tried, key=lambda base_weight: (errors[base_weight], base_weight))
     return AdaptedFit(fits[chosen], chosen, errors)
 
 

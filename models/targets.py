@@ -23,8 +23,7 @@ qualities are averaged first (`labeling.consensus`), so one vote each way is (1/
 1/2. A row without both qualities is NaN in every target.
 
 Class imbalance is left as it is: the losses are proper, so probabilities come out right at any base rate, and no row is
-dropped or repeated. Where a rare class is not learned at all, `balanced` gives every class the same total weight, and
-`with_prior` takes that shift out of the probabilities again. Sizes: n rows.
+dropped, repeated or weighed by its class. Sizes: n rows.
 """
 
 from collections.abc import Sequence
@@ -38,10 +37,6 @@ from core.records import Judgement
 
 WEIGHT_CAP = 10.0
 """No row counts more than this many times the mean row before clipping: a few rare rows would decide everything."""
-
-
-RAREST_CLASS = 1e-6
-"""A class rarer than this is balanced as if it had this share."""
 
 
 @dataclass(frozen=True)
@@ -70,16 +65,6 @@ class RowWeights:
     """Kish's effective sample size (sum w)^2 / sum w^2: as many rows of equal weight would tell as much."""
     n_clipped: int
     """Rows whose weight the cap lowered."""
-
-
-@dataclass(frozen=True)
-class Balanced:
-    """Targets and weights in which every class that occurs weighs the same."""
-
-    classes: Float[np.ndarray, "n 3"]
-    weights: Float[np.ndarray, " n"]
-    prior: Float[np.ndarray, " 3"]
-    """The share of each class before; `with_prior` needs it."""
 
 
 def targets_of(weak_quality: Float[np.ndarray, " n"], strong_quality: Float[np.ndarray, " n"]) -> Targets:
@@ -182,33 +167,3 @@ def effective_n(weights: Float[np.ndarray, " n"]) -> float:
     2.0
     """
     return float(np.sum(weights) ** 2 / np.sum(np.square(weights)))
-
-
-def balanced(classes: Float[np.ndarray, "n 3"], weights: Float[np.ndarray, " n"]) -> Balanced:
-    """The same rows with every class that occurs at the same total weight; the sum of the weights stays.
-
-    Cross entropy on these equals cross entropy in which class c counts 1 / (its share * number of classes).
-
-    >>> rare = balanced(np.array([[1.0, 0, 0], [0, 1.0, 0], [0, 1.0, 0], [0, 1.0, 0]]), np.ones(4))
-    >>> rare.weights.round(3).tolist(), rare.prior.tolist()
-    ([2.0, 0.667, 0.667, 0.667], [0.25, 0.75, 0.0])
-    """
-    share = weights @ classes / np.sum(weights)
-    occurs = share > 0
-    prior = np.where(occurs, np.maximum(share, RAREST_CLASS), 0.0)
-    per_class = np.where(occurs, 1.0 / (np.where(occurs, prior, 1.0) * occurs.sum()), 0.0)
-    spread = classes * per_class
-    total = spread.sum(axis=1)
-    return Balanced(spread / total[:, None], weights * total, prior)
-
-
-def with_prior(probabilities: Float[np.ndarray, "n 3"], prior: Float[np.ndarray, " 3"]) -> Float[np.ndarray, "n 3"]:
-    """Class probabilities of a network that was trained on `balanced` rows, as they are under the true shares.
-
-    P(c | x) is proportional to P_balanced(c | x) * prior_c. Source: Saerens, Latinne & Decaestecker (2002), eq. 2.4.
-
-    >>> with_prior(np.array([[0.5, 0.5, 0.0]]), np.array([0.25, 0.75, 0.0])).tolist()
-    [[0.25, 0.75, 0.0]]
-    """
-    shifted = probabilities * prior
-    return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))

@@ -167,7 +167,7 @@ def dev_rows(groups: Shaped[np.ndarray, " n"], *, share: float, seed: int) -> Bo
     if len(names) < 2:
         raise NotEnoughLabels(
             f"All {len(groups)} rows are of {len(names)} group, so none can be set aside to choose when to stop. "
-            "Collect more labelled queries, or set training.dev_share to 0 in code."
+            "Collect more labelled queries, or set training.dev_share to 0."
         )
     n_dev = min(max(round(share * len(names)), 1), len(names) - 1)
     is_dev = np.zeros(len(names), dtype=bool)

@@ -75,6 +75,7 @@ def adapt_mf(
             learning_rate=recipe.learning_rate,
             max_epochs=recipe.max_epochs,
             weight_decay=recipe.weight_decay,
+            n_threads=settings.threads,
         ),
         on_step=lambda done, total: progress("trainings with LoRA", done, total),
     )

@@ -82,14 +82,16 @@ class HeldNetwork:
     def _take_off_unused(self) -> None:
         core = self._network.module.core
         while self._unused:
-            name = self._unused.popleft()
+            name = self._unused[0]
             for key in [key for key in self._prompts if key[0] == name]:
                 del self._prompts[key]
             others = [other for other in core.peft_config if other != name]
-            if others:  # the last one stays until the network goes
-                core.set_adapter(others[0], inference_mode=True)
-                core.delete_adapter(name)
-                self._active = others[0]
+            if not others:  # the last one stays until there is another, or the network goes
+                return
+            self._unused.popleft()
+            core.set_adapter(others[0], inference_mode=True)
+            core.delete_adapter(name)
+            self._active = others[0]
 
 
 class Update:

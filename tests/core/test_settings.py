@@ -101,3 +101,10 @@ def test_a_setting_can_be_said_otherwise_and_is_checked_like_the_files_own(tmp_p
         load_settings(path, ["router"])
     with pytest.raises(SettingsError, match=r"name is .*, which has no settings inside"):
         load_settings(path, ["name.first=x"])
+
+
+def test_four_bit_weights_are_not_merged(tmp_path):
+    (tmp_path / "run.yaml").write_text(MINIMAL + "training: {method: qlora}\nnetwork: {keep: merged}\n")
+
+    with pytest.raises(SettingsError, match="qlora cannot keep merged weights, which 4 bits would round"):
+        load_settings(tmp_path / "run.yaml")

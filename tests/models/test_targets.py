@@ -14,7 +14,7 @@ from hypothesis.extra.numpy import arrays
 from core.errors import DataError, NotEnoughLabels
 from core.records import Judgement, Verdict
 from labeling.consensus import consensus_of
-from models.targets import balanced, effective_n, pair_quality, row_weights, targets_of, with_prior
+from models.targets import effective_n, pair_quality, row_weights, targets_of
 from models.training.network import CLASSES
 
 shares = st.floats(0, 1)
@@ -220,30 +220,3 @@ def test_a_cap_below_the_mean_and_no_rows_at_all_are_refused():
         row_weights(np.ones(2), cap=0.5)
     with pytest.raises(NotEnoughLabels, match="no row to weigh"):
         row_weights(np.zeros(0))
-
-
-@given(columns.filter(lambda pair: len(pair[0]) > 1), st.integers(0, 100))
-def test_balancing_gives_every_class_that_occurs_the_same_weight_and_keeps_the_sum(columns, seed):
-    classes = targets_of(*columns).classes
-    weight = np.random.default_rng(seed).uniform(0.5, 2.0, len(classes))
-    found = balanced(classes, weight)
-    mass = found.weights @ found.classes
-    occurs = found.prior > 1e-6
-
-    np.testing.assert_allclose(mass[occurs], weight.sum() / (found.prior > 0).sum(), rtol=1e-6)
-    np.testing.assert_allclose(found.classes.sum(axis=1), 1.0)
-    if occurs.sum() == (found.prior > 0).sum():
-        assert found.weights.sum() == pytest.approx(weight.sum(), rel=1e-6)
-
-
-def test_the_prior_shift_that_balancing_makes_is_taken_out_exactly():
-    # Two kinds of query, in which a classifier can only learn the shares: 8:1:1 and 2:2:6.
-    counts = np.array([[80, 10, 10], [20, 20, 60]])
-    rows = np.concatenate([np.repeat(np.eye(3), kind, axis=0) for kind in counts])
-    kind = np.repeat([0, 1], 100)
-    found = balanced(rows, np.ones(200))
-    learned = np.array([found.weights[kind == k] @ found.classes[kind == k] for k in (0, 1)])
-    learned /= learned.sum(axis=1, keepdims=True)
-
-    assert not np.allclose(learned, counts / 100, atol=0.05)
-    np.testing.assert_allclose(with_prior(learned, found.prior), counts / 100)
