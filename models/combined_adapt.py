@@ -55,9 +55,9 @@ def fit_adapted(target: LabelledRows, base: LabelledRows, *, seed: int = 0) -> A
     n = len(target.texts)
     wins = (1.0 + np.asarray(target.labels.gap, dtype=np.float64)) / 2.0
     weights = _weights(target)
-    kept = np.sort(
-        np.random.default_rng(seed).permutation(len(base.texts))[: min(MOST_BASE_ROWS, max(MOST_ROWS - n, 0))]
-    ).tolist()
+    room = min(MOST_BASE_ROWS, max(MOST_ROWS - n, 0))  # the target's rows come first
+    kept = np.sort(np.random.default_rng(seed).permutation(len(base.texts))[:room]).tolist()
+    tried = BASE_WEIGHTS if kept else (0.0,)
     fits, errors = dict[float, CombinedFit](), dict[float, float]()
     for base_weight in tried:
         if base_weight == 0.0:
