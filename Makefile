@@ -11,7 +11,7 @@ export TOKENIZERS_PARALLELISM = false
 export HF_HUB_OFFLINE = 1
 export MLFLOW_DISABLE_TELEMETRY = true
 
-.PHONY: help demo test setup check validity docs clean
+.PHONY: help demo test slow setup check validity docs clean
 
 help: ## List the words
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -19,8 +19,11 @@ help: ## List the words
 demo: $(VENV)/.demo ## The whole journey on real medical coding queries, ten minutes on two cores
 	$(BIN)/python -m examples.medical_coding.demo
 
-test: $(VENV)/.dev ## All tests but the simulations of `make validity`
-	$(BIN)/python -m pytest -q -m "not validity" -n 2 --dist loadfile
+test: $(VENV)/.dev ## The tests, in two processes; those of over ten seconds are `make slow`
+	$(BIN)/python -m pytest -q -m "not validity and not slow" -n 2 --dist loadfile
+
+slow: $(VENV)/.dev ## Tests of over ten seconds: whole journeys, two-process training, the real small language model
+	$(BIN)/python -m pytest -q -m "slow and not validity" -n 2 --dist loadfile
 
 validity: $(VENV)/.dev ## Simulate every statistical promise
 	$(BIN)/python -m pytest -q -m validity
