@@ -28,7 +28,19 @@ from jaxtyping import Float, Int
 from scipy.stats import rankdata
 
 from assurance.bootstrap import apgr_interval, paired_apgr_difference
-from benchmarks.public_sets import BASE_PAIR, TARGETS, Rows, Target, as_dict, as_text, load_rows, say
+from benchmarks.public_sets import (
+    BASE_PAIR,
+    TARGETS,
+    Rows,
+    Target,
+    as_dict,
+    as_text,
+    cache_option,
+    data_option,
+    load_rows,
+    say,
+    seeds_option,
+)
 from models.adaptation import Recipe, adapt, merge
 from models.embedding_cache import embed
 from models.encoder_adaptation import DomainLabels, EncoderUpdate, adapt_encoder
@@ -176,16 +188,10 @@ def _rng() -> np.random.Generator:
 
 
 @click.command()
-@click.option(
-    "--data",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    default=lambda: os.environ.get("PRECEPTOR_DATA"),
-    required=True,
-    help="Folder that holds the sets.  [default: $PRECEPTOR_DATA]",
-)
-@click.option("--seeds", "n_seeds", default=5, show_default=True, type=click.IntRange(2, 50), help="Seeds, and folds.")
+@data_option
+@seeds_option
 @click.option("--target", "targets", multiple=True, type=click.Choice(list(TARGETS)), help="Only this one; may repeat.")
-@click.option("--cache", type=click.Path(path_type=Path), help="Where embeddings are kept.")
+@cache_option
 @click.option("--encoder", "with_encoder", is_flag=True, help="Adapt the encoder too: minutes a fold.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def main(

@@ -20,8 +20,6 @@ they cover the choice of test rows. `by_seed` shows how much the fold matters.
 
 import gzip
 import json
-import os
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,6 +30,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.stats import rankdata
 
+from benchmarks.public_sets import cache_option, data_option, say, seeds_option
 from models.embedding_cache import embed
 from models.encoders import EncoderSpec, cache_folder, load_encoder
 from models.factorization_fit import choose_l2, fit
@@ -121,7 +120,7 @@ def measure(outcomes: Outcomes, embeddings: Float[np.ndarray, "n d"], *, n_seeds
                         ranks = rankdata(embeddings[asked] @ router.collapse(*pair).vector)
                         share = (ranks - 0.5) / len(asked) / len(drawn)
                         recovered[way][asked, column] += gaps[asked, column] * share
-            _say(f"  seed {seed + 1} of {n_seeds}, model {new + 1} of {len(outcomes.models)}")
+            say(f"  seed {seed + 1} of {n_seeds}, model {new + 1} of {len(outcomes.models)}")
     return {
         "models": outcomes.models,
         "n_texts": len(outcomes.texts),
@@ -209,21 +208,10 @@ def _text(interval: Mapping[str, float], sign: str = "") -> str:
     return f"{interval['estimate']:{sign}.4f} [{interval['low']:{sign}.4f}, {interval['high']:{sign}.4f}]"
 
 
-def _say(message: str) -> None:
-    if sys.stderr.isatty():
-        click.echo(message, err=True)
-
-
 @click.command()
-@click.option(
-    "--data",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    default=lambda: os.environ.get("PRECEPTOR_DATA"),
-    required=True,
-    help="Folder that holds the sets.  [default: $PRECEPTOR_DATA]",
-)
-@click.option("--seeds", "n_seeds", default=5, show_default=True, type=click.IntRange(2, 50), help="Seeds, and folds.")
-@click.option("--cache", type=click.Path(path_type=Path), help="Where embeddings are kept.")
+@data_option
+@seeds_option
+@cache_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def main(data: Path, n_seeds: int, cache: Path | None, as_json: bool) -> None:
     """Hold out each model, let it join. Example: python -m benchmarks.cold_start --data ../data --json."""

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -82,3 +83,16 @@ def say(message: str) -> None:
     """Tell of progress, on a terminal alone."""
     if sys.stderr.isatty():
         click.echo(message, err=True)
+
+
+data_option = click.option(
+    "--data",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=lambda: os.environ.get("PRECEPTOR_DATA"),
+    required=True,
+    help="Folder that holds the sets.  [default: $PRECEPTOR_DATA]",
+)
+seeds_option = click.option(
+    "--seeds", "n_seeds", default=5, show_default=True, type=click.IntRange(2, 50), help="Seeds, and folds."
+)
+cache_option = click.option("--cache", type=click.Path(path_type=Path), help="Where embeddings are kept.")

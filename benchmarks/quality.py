@@ -33,7 +33,19 @@ from scipy.stats import rankdata
 
 from assurance.bootstrap import apgr_interval, paired_apgr_difference
 from assurance.calibration import check_calibration, fit_calibrator
-from benchmarks.public_sets import BASE_PAIR, TARGETS, Rows, Target, as_dict, as_text, load_rows, say
+from benchmarks.public_sets import (
+    BASE_PAIR,
+    TARGETS,
+    Rows,
+    Target,
+    as_dict,
+    as_text,
+    cache_option,
+    data_option,
+    load_rows,
+    say,
+    seeds_option,
+)
 from core.calibrator import sigmoid
 from core.fingerprint import of_text
 from models.adaptation import Recipe, adapt, merge
@@ -244,16 +256,10 @@ ALL_TARGETS = (*TARGETS, *MMLU_TARGETS)
 
 
 @click.command()
-@click.option(
-    "--data",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    default=lambda: os.environ.get("PRECEPTOR_DATA"),
-    required=True,
-    help="Folder that holds the sets.  [default: $PRECEPTOR_DATA]",
-)
-@click.option("--seeds", "n_seeds", default=5, show_default=True, type=click.IntRange(2, 50), help="Seeds, and folds.")
+@data_option
+@seeds_option
 @click.option("--target", "targets", multiple=True, type=click.Choice(ALL_TARGETS), help="Only this one; may repeat.")
-@click.option("--cache", type=click.Path(path_type=Path), help="Where embeddings are kept.")
+@cache_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def main(data: Path, n_seeds: int, targets: tuple[str, ...], cache: Path | None, as_json: bool) -> None:
     """Measure every router and floor. Example: python -m benchmarks.quality --data ../data --json."""

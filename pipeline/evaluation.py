@@ -9,6 +9,7 @@ from assurance.bootstrap import Interval, metrics_with_intervals, paired_apgr_di
 from core.errors import NotEnoughLabels
 from core.records import Record
 from models.floors import FLOORS
+from models.selection import grouped_folds
 
 FOLDS = 5
 """Folds in which the fitted floors are scored when no training rows are at hand: each row by a fit on the others."""
@@ -96,17 +97,6 @@ def evaluate_routers(
     )
 
 
-def folds(component: Int[np.ndarray, " n"], *, seed: int = 0) -> Int[np.ndarray, " n"]:
-    """A fold number per row; rows of one component share it.
-
-    >>> folds(np.array([0, 0, 5, 5, 5])).tolist() in [[a, a, b, b, b] for a in range(5) for b in range(5)]
-    True
-    """
-    unique, index = np.unique(component, return_inverse=True)
-    order = np.random.default_rng(seed).permutation(len(unique))
-    return np.asarray(order[index] % FOLDS)
-
-
 def crossfitted_floors(
     texts: Sequence[str],
     topics: Sequence[str | None],
@@ -124,7 +114,8 @@ def crossfitted_floors(
         component: rows of one component share a fold.
         seed: seed of the folds and of the random floor.
     """
-    fold = folds(component, seed=seed)
+    n_folds = min(FOLDS, len(np.unique(component)))
+    fold = grouped_folds(len(texts), n_folds=n_folds, seed=seed, groups=component)
     scores = {name: np.zeros(len(texts)) for name in FLOORS}
     for k in np.unique(fold):
         inside, outside = np.flatnonzero(fold == k).tolist(), np.flatnonzero(fold != k).tolist()
