@@ -13,7 +13,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -124,22 +124,38 @@ class Pair(Record):
     second: Answer
 
 
+class Mark(Record):
+    """A sentence of one answer, counted from 0, that an expert marked as faulty."""
+
+    answer: Literal["first", "second"]
+    sentence: int = Field(ge=0)
+    category: Name
+    severity: Literal["minor", "major", "critical"]
+
+
 class Judgement(Record):
     """One expert's verdict on a pair, in canonical order whatever side was shown where.
 
     `first_acceptable` and `second_acceptable` answer *acceptable for release?*; None means not asked.
+    `strength` says how much the better answer is better: 1 slightly, 2 clearly, 3 much.
     `swapped` is true when `second` was shown on the left.
+    `active_ms` leaves pauses out, `wall_ms` does not.
     """
 
     id: Name
     pair_id: Name
     expert: Name
     verdict: Verdict
+    strength: int | None = Field(default=None, ge=1, le=3)
     first_acceptable: bool | None = None
     second_acceptable: bool | None = None
     swapped: bool = False
     reason: str = ""
+    reason_codes: tuple[str, ...] = ()
+    marks: tuple[Mark, ...] = ()
+    guideline_version: int | None = None
     active_ms: int | None = Field(default=None, ge=0)
+    wall_ms: int | None = Field(default=None, ge=0)
     at: datetime
 
     @model_validator(mode="after")
@@ -149,8 +165,10 @@ class Judgement(Record):
             raise ValueError("verdict 'both_acceptable' contradicts an answer marked not acceptable")
         if self.verdict is Verdict.NEITHER_ACCEPTABLE and True in marks:
             raise ValueError("verdict 'neither_acceptable' contradicts an answer marked acceptable")
-        if self.verdict is Verdict.CANNOT_JUDGE and not self.reason.strip():
+        if self.verdict is Verdict.CANNOT_JUDGE and not (self.reason.strip() or self.reason_codes):
             raise ValueError("verdict 'cannot_judge' needs a reason")
+        if self.strength is not None and self.verdict not in (Verdict.FIRST_BETTER, Verdict.SECOND_BETTER):
+            raise ValueError(f"verdict '{self.verdict}' prefers no answer, so it has no strength")
         return self
 
     @property

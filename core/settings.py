@@ -11,7 +11,9 @@ from typing import Any, Literal, Self
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from core.access_settings import AccessSettings
 from core.errors import SettingsError
+from core.labeling_settings import LabelingSettings
 from core.settings_section import Settings
 from core.training_settings import NetworkSettings, TrainingSettings
 
@@ -202,6 +204,8 @@ class RunSettings(Settings):
     mlflow: MlflowSettings = MlflowSettings()
     gateway: GatewaySettings = GatewaySettings()
     verifiers: VerifierSettings = VerifierSettings()
+    labeling: LabelingSettings = LabelingSettings()
+    access: AccessSettings = AccessSettings()
     threads: int = Field(2, ge=1)
     """CPU threads of encoder and training."""
 

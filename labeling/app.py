@@ -1,43 +1,40 @@
-"""The judging screens: compare, progress. Server-rendered; model names, costs and answers' ids never leave the server.
+"""The labeling app: server-rendered screens on one store. Model names and costs never leave the server before a vote.
 
-The same pages work without JavaScript; the module `judge.js` adds the keyboard.
+The pages work without JavaScript; small modules add the keyboard, drafts and marks.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
 
 import sqlalchemy as sa
-from fastapi import Depends, FastAPI, Form, Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
 
-from core.errors import AccessDenied, PreceptorError
+from core.access import refusal
+from core.access_settings import AccessSettings
+from core.labeling_settings import LabelingSettings
 from core.store import create_tables
-from labeling.assigning import Task, last_judged, next_task, progress_of
-from labeling.form import JudgingForm
-from labeling.judging import MAX_REASON_CHARS, Receipt, retract, submit
-from labeling.people import redeem
-from labeling.progress import overview
+from labeling.screens.judge import add_judge_screen
+from labeling.screens.progress import add_progress_screen
+from labeling.screens.site import NAVIGATION, Site
+from web.account import add_account_pages
+from web.people_pages import add_people_pages
+from web.sessions import SessionLimits
 from web.shell import LOOPBACK_HOSTS, create_shell
-from web.sign_in import Guard, add_sign_in, signed_in_context
+from web.sign_in import Guard, add_sign_in
 
 HERE = Path(__file__).parent
 
-NOTICES = {
-    Receipt.SAVED: "Saved.",
-    Receipt.ALREADY_SAVED: "Already saved; it counts once.",
-    Receipt.EARLIER_STANDS: "You had judged that pair before; the earlier verdict stands. Undo it to change it.",
-    Receipt.OUT_OF_DATE: "That form was out of date and was not saved. Here is the pair again.",
-    "undone": "Undone. Here is the pair again.",
-}
-"""What the page says after a form was sent, by the word in its address."""
+SCREENS: Sequence[Callable[[Site], None]] = (add_judge_screen, add_progress_screen)
+"""Each adds the pages of one screen."""
 
 
 def create_app(
     engine: sa.Engine,
     *,
-    overlap: int = 1,
+    settings: LabelingSettings = LabelingSettings(),  # noqa: B008 - frozen
+    access: AccessSettings = AccessSettings(),  # noqa: B008 - frozen
     hosts: Sequence[str] = LOOPBACK_HOSTS,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> FastAPI:
@@ -45,68 +42,26 @@ def create_app(
 
     Args:
         engine: the store.
-        overlap: how many experts judge each pair.
+        settings: the rules of judging.
+        access: how people sign in.
         hosts: host names under which it is reached.
         clock: tells the time.
     """
     create_tables(engine)
-    navigation = (("/judge", "Judge"), ("/progress", "Progress"))
-    app, pages = create_shell("Labeling", rooms={"labeling": HERE}, navigation=navigation, hosts=hosts)
-    guard = Guard(engine, clock)
-    add_sign_in(app, pages, guard, redeem=lambda token: redeem(engine, token, now=clock()), home="/judge")
-    person, sender = Depends(guard.person), Depends(guard.person_sending)
-
-    def judge_page(
-        request: Request, expert: str, *, task: Task | None, form: JudgingForm | None = None, fault: str = ""
-    ) -> Response:
-        with engine.connect() as connection:
-            progress = progress_of(connection, expert, overlap=overlap, now=clock())
-            context = {
-                **signed_in_context(request, expert),
-                "task": task,
-                "progress": progress,
-                "undoable": last_judged(connection, expert),
-                "form": form or JudgingForm(),
-                "fault": fault,
-                "notice": "" if fault else NOTICES.get(request.query_params.get("after", ""), ""),
-                "max_reason_chars": MAX_REASON_CHARS,
-            }
-        template = "judge.html" if task else "done.html"
-        return pages.TemplateResponse(request, template, context, status_code=422 if fault else 200)
+    app, pages = create_shell("Labeling", rooms={"labeling": HERE}, hosts=hosts)
+    limits = SessionLimits(idle=timedelta(minutes=access.idle_minutes), lifetime=timedelta(hours=access.session_hours))
+    guard = Guard(engine, clock, limits, require_totp=access.require_totp)
+    site = Site(app, pages, engine, guard, clock, settings)
+    add_sign_in(app, pages, guard, home="/", oidc=access.oidc)
+    add_account_pages(app, pages, guard)
+    add_people_pages(app, pages, guard)
+    for add_screen in SCREENS:
+        add_screen(site)
 
     @app.get("/")
-    def start() -> Response:
-        return RedirectResponse("/judge", status_code=303)
-
-    @app.get("/judge")
-    def show(request: Request, expert: Annotated[str, person]) -> Response:
-        task = next_task(engine, expert, overlap=overlap, now=clock())
-        return judge_page(request, expert, task=task)
-
-    @app.post("/judge")
-    def judge(
-        request: Request, expert: Annotated[str, sender], form: Annotated[JudgingForm, Depends(JudgingForm.of)]
-    ) -> Response:
-        try:
-            receipt = submit(engine, form.ballot(), expert=expert, now=clock())
-        except AccessDenied:
-            raise
-        except PreceptorError as error:
-            task = next_task(engine, expert, overlap=overlap, now=clock())
-            if task is None or task.assignment_id != form.assignment:
-                return RedirectResponse(f"/judge?after={Receipt.OUT_OF_DATE}", status_code=303)
-            return judge_page(request, expert, task=task, form=form, fault=str(error))
-        return RedirectResponse(f"/judge?after={receipt}", status_code=303)
-
-    @app.post("/undo")
-    def undo(expert: Annotated[str, sender], judgement: Annotated[str, Form()] = "") -> Response:
-        retract(engine, judgement, expert=expert, now=clock())
-        return RedirectResponse("/judge?after=undone", status_code=303)
-
-    @app.get("/progress")
-    def progress(request: Request, expert: Annotated[str, person]) -> Response:
-        with engine.connect() as connection:
-            context = {**signed_in_context(request, expert), "overview": overview(connection), "overlap": overlap}
-        return pages.TemplateResponse(request, "progress.html", context)
+    def start(request: Request) -> Response:
+        actor = guard.actor(request)
+        first = next((path for path, _, act in NAVIGATION if refusal(act, actor) is None), "/account")
+        return RedirectResponse(first, status_code=303)
 
     return app

@@ -10,14 +10,22 @@ import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
-from core.store import create_tables, open_store
+from core.labeling_settings import LabelingSettings
+from core.store import create_tables, open_store, writing
 from labeling import tables  # noqa: F401 - declares the tables
 from labeling.app import create_app
-from labeling.importing import import_pairs
-from labeling.people import invite
+from labeling.content.importing import ImportRules, import_pairs
+from labeling.queueing.experts import invite_expert
+from labeling.queueing.offering import OfferRules
+from labeling.queueing.places import set_wanted
 
 START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 WEAK, STRONG = "lexical-coder", "minilm-coder"
+ONCE = ImportRules(weak=WEAK, strong=STRONG, overlap_high_stakes=1, overlap_low_stakes=1)
+"""Every pair is judged by one expert."""
+PLAIN = LabelingSettings(reason_required="never", gold_rate=0, repeat_rate=0)
+"""Nothing but work is offered, and no reason is asked for."""
+PLAIN_RULES = OfferRules(gold_rate=0, repeat_rate=0)
 
 
 class Clock:
@@ -50,6 +58,12 @@ def row(number: int, **fields: object) -> dict[str, object]:
     }
 
 
+def want(engine: sa.Engine, n_experts: int) -> None:
+    """From now on so many experts judge every pair."""
+    with writing(engine) as connection:
+        set_wanted(connection, high=n_experts, low=n_experts, audit=n_experts)
+
+
 def write_rows(path: Path, rows: Sequence[dict[str, object]]) -> Path:
     """A JSONL file of rows."""
     path.write_text("".join(json.dumps(one) + "\n" for one in rows), encoding="utf-8")
@@ -75,7 +89,7 @@ def imported(store: sa.Engine, tmp_path: Path, clock: Clock) -> Callable[..., sa
 
     def import_rows(n_pairs: int, **fields: object) -> sa.Engine:
         path = write_rows(tmp_path / "pairs.jsonl", [row(number, **fields) for number in range(n_pairs)])
-        import_pairs(store, [path], by="lead", now=clock(), models=(WEAK, STRONG))
+        import_pairs(store, [path], by="lead", now=clock(), rules=ONCE)
         return store
 
     return import_rows
@@ -84,10 +98,10 @@ def imported(store: sa.Engine, tmp_path: Path, clock: Clock) -> Callable[..., sa
 class Expert:
     """A signed-in browser without JavaScript."""
 
-    def __init__(self, engine: sa.Engine, name: str, clock: Clock, *, overlap: int = 1) -> None:
+    def __init__(self, engine: sa.Engine, name: str, clock: Clock, settings: LabelingSettings) -> None:
         self.name = name
-        self.http = TestClient(create_app(engine, overlap=overlap, clock=clock))
-        token = invite(engine, name, by="lead", now=clock())
+        self.http = TestClient(create_app(engine, settings=settings, clock=clock))
+        token = invite_expert(engine, name, by="lead", now=clock())
         assert self.http.post("/sign-in", data={"token": token}).status_code == 200
 
     def fields(self) -> dict[str, str]:
@@ -106,8 +120,8 @@ def expert(clock: Clock) -> Iterator[Callable[..., Expert]]:
     """Sign an expert in."""
     experts: list[Expert] = []
 
-    def sign_in(engine: sa.Engine, name: str = "Dana Ruiz", *, overlap: int = 1) -> Expert:
-        experts.append(Expert(engine, name, clock, overlap=overlap))
+    def sign_in(engine: sa.Engine, name: str = "Dana Ruiz", *, settings: LabelingSettings = PLAIN) -> Expert:
+        experts.append(Expert(engine, name, clock, settings))
         return experts[-1]
 
     yield sign_in

@@ -3,7 +3,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from core.ledger import Ledger
-from labeling.people import invite
+from labeling.queueing.experts import invite_expert
 from labeling.tables import JUDGEMENTS
 from tests.labeling.conftest import STRONG, WEAK
 from web.sessions import LIFETIME
@@ -25,7 +25,7 @@ def test_without_a_session_every_page_leads_to_sign_in(imported, expert):
 
 def test_opening_the_access_link_does_not_use_it_up(imported, expert, clock):
     dana = expert(imported(1))
-    token = invite(imported(1), "Lee", by="lead", now=clock())
+    token = invite_expert(imported(1), "Lee", by="lead", now=clock())
 
     for _ in range(2):
         assert token in dana.http.get("/sign-in", params={"token": token}).text
@@ -35,7 +35,7 @@ def test_opening_the_access_link_does_not_use_it_up(imported, expert, clock):
 
 def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites(imported, expert, clock):
     dana = expert(imported(1))
-    token = invite(imported(1), "Dana Ruiz", by="lead", now=clock())
+    token = invite_expert(imported(1), "Dana Ruiz", by="lead", now=clock())
     answer = dana.http.post("/sign-in", data={"token": token}, follow_redirects=False)
     cookie = answer.headers["set-cookie"].lower()
 

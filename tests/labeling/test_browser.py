@@ -12,7 +12,7 @@ import uvicorn
 
 from core.ledger import Ledger
 from labeling.app import create_app
-from labeling.people import invite
+from labeling.queueing.experts import invite_expert
 from labeling.tables import JUDGEMENTS, stands
 from tests.labeling.conftest import STRONG, WEAK
 
@@ -87,7 +87,7 @@ def open_page(browser, served, clock):
         page.on("console", lambda message: seen.errors.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: seen.errors.append(str(error)))
         page.on("response", lambda response: seen.bodies.append(str(response.all_headers()) + text_of(response)))
-        token = invite(store, name, by="lead", now=datetime.now(UTC))
+        token = invite_expert(store, name, by="lead", now=datetime.now(UTC))
         page.goto(f"{address}/sign-in?token={token}")
         page.get_by_role("button", name="Sign in").click()
         page.wait_for_url("**/judge")

@@ -5,9 +5,10 @@ from click.testing import CliRunner
 
 from core.errors import PreceptorError
 from core.store import open_store
-from labeling.assigning import next_task
 from labeling.commands import label
-from labeling.judging import Ballot, Choice, submit
+from labeling.judging.ballots import Ballot, Choice
+from labeling.judging.submitting import submit
+from labeling.queueing.offering import next_task
 from tests.labeling.conftest import STRONG, WEAK, row, write_rows
 
 

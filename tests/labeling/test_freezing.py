@@ -10,18 +10,19 @@ from core.ledger import Ledger
 from core.outcomes import read_outcomes
 from core.records import Source
 from core.store import writing
-from labeling.assigning import next_task
-from labeling.exports import export, export_version
-from labeling.freezing import freeze, open_version, render
-from labeling.judging import Ballot, Choice, retract, submit
-from labeling.people import invite
+from labeling.frozen.exports import export, export_version
+from labeling.frozen.freezing import freeze, open_version, render
+from labeling.judging.ballots import Ballot, Choice
+from labeling.judging.submitting import retract, submit
+from labeling.queueing.experts import invite_expert
+from labeling.queueing.offering import next_task
 from labeling.tables import DATASETS, ITEMS, JUDGEMENTS, RETRACTIONS
-from tests.labeling.conftest import STRONG, WEAK
+from tests.labeling.conftest import PLAIN_RULES, STRONG, WEAK
 
 
-def vote(store, expert, clock, wish, *, overlap=1, **marks):
+def vote(store, expert, clock, wish, **marks):
     """Judge the next pair: `wish` is strong, weak, both, neither or cannot; marks by model tier."""
-    task = next_task(store, expert, overlap=overlap, now=clock())
+    task = next_task(store, expert, rules=PLAIN_RULES, now=clock())
     strong_left = "Dear words" in task.left
     sides = {"strong": "left" if strong_left else "right", "weak": "right" if strong_left else "left"}
     choice = {
@@ -39,7 +40,7 @@ def vote(store, expert, clock, wish, *, overlap=1, **marks):
 def dana(imported, clock):
     store = imported(6)
     for name in ("Dana Ruiz", "Lee Okafor"):
-        invite(store, name, by="lead", now=clock())
+        invite_expert(store, name, by="lead", now=clock())
     return "Dana Ruiz"
 
 
@@ -78,8 +79,8 @@ def test_outcomes_of_a_frozen_version_are_what_the_expert_said(store, judged, tm
 
 
 def test_several_experts_are_averaged(store, dana, tmp_path, clock):
-    first = vote(store, dana, clock, "both", overlap=2)
-    assert vote(store, "Lee Okafor", clock, "strong", overlap=2) == first
+    first = vote(store, dana, clock, "both")
+    assert vote(store, "Lee Okafor", clock, "strong") == first
 
     freeze(store, "coding", tmp_path, by="lead", now=clock())
 
@@ -261,8 +262,8 @@ def test_routellm_needs_to_know_which_model_is_weak(store, judged, tmp_path, clo
 
 
 def test_experts_who_disagree_have_no_winner(store, dana, tmp_path, clock):
-    vote(store, dana, clock, "weak", overlap=2)
-    vote(store, "Lee Okafor", clock, "strong", overlap=2)
+    vote(store, dana, clock, "weak")
+    vote(store, "Lee Okafor", clock, "strong")
     dataset, _ = freeze(store, "coding", tmp_path, by="lead", now=clock())
 
     assert export(dataset, "trl") == ([], 1)
@@ -284,8 +285,8 @@ def test_how_a_query_was_chosen_and_by_how_many_it_was_judged_reach_the_outcomes
 ):
     imported(1, weight=2.0, inclusion_probability=0.125)
     for name in ("Dana Ruiz", "Lee Okafor"):
-        invite(store, name, by="lead", now=clock())
-        vote(store, name, clock, "strong", overlap=2)
+        invite_expert(store, name, by="lead", now=clock())
+        vote(store, name, clock, "strong")
     dataset, _ = freeze(store, "coding", tmp_path, by="lead", now=clock())
     (row,) = [json.loads(line) for line in (tmp_path / "coding@1" / "outcomes.jsonl").read_text().splitlines()]
     (outcome,) = read_outcomes([tmp_path / "coding@1" / "outcomes.jsonl"])

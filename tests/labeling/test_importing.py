@@ -7,8 +7,8 @@ import sqlalchemy as sa
 
 from core.errors import DataError, PreceptorError
 from core.ledger import Ledger
-from labeling.assigning import next_task
-from labeling.importing import clear_item, import_pairs
+from labeling.content.importing import clear_item, import_pairs
+from labeling.queueing.offering import next_task
 from labeling.tables import ANSWERS, ITEMS, PAIRS, PHI_FINDINGS, SAMPLING
 from tests.labeling.conftest import STRONG, WEAK, row, write_rows
 
@@ -20,9 +20,9 @@ def n_rows(store, table):
 
 def test_importing_the_same_file_again_changes_nothing(store, tmp_path, clock):
     path = write_rows(tmp_path / "pairs.jsonl", [row(number) for number in range(3)])
-    first = import_pairs(store, [path], by="lead", now=clock(), models=(WEAK, STRONG))
+    first = import_pairs(store, [path], by="lead", now=clock(), rules=ONCE)
     events = Ledger(store).events()
-    again = import_pairs(store, [path], by="lead", now=clock(), models=(WEAK, STRONG))
+    again = import_pairs(store, [path], by="lead", now=clock(), rules=ONCE)
 
     assert (first.n_new, first.n_duplicates) == (3, 0)
     assert (again.n_new, again.n_duplicates) == (0, 3)
@@ -120,7 +120,7 @@ def test_weak_and_strong_choose_the_pair_among_more_models(store, tmp_path, cloc
 
     with pytest.raises(DataError, match="choose with --weak --strong"):
         import_pairs(store, [path], by="lead", now=clock())
-    import_pairs(store, [path], by="lead", now=clock(), models=(WEAK, STRONG))
+    import_pairs(store, [path], by="lead", now=clock(), rules=ONCE)
 
     with store.connect() as connection:
         assert set(connection.execute(sa.select(ANSWERS.c.model)).scalars()) == {WEAK, STRONG}
@@ -131,14 +131,14 @@ def test_a_model_that_a_row_lacks_is_named_with_those_it_has(store, tmp_path, cl
     path = write_rows(tmp_path / "pairs.jsonl", [row(1)])
 
     with pytest.raises(DataError, match=f"no answer of 'gone'; the row has answers of {WEAK}, {STRONG}"):
-        import_pairs(store, [path], by="lead", now=clock(), models=("gone", STRONG))
+        import_pairs(store, [path], by="lead", now=clock(), rules=ImportRules(weak="gone", strong=STRONG))
 
 
 def test_only_one_of_weak_and_strong_is_refused(store, tmp_path, clock):
     path = write_rows(tmp_path / "pairs.jsonl", [row(1)])
 
     with pytest.raises(PreceptorError, match="Name two models"):
-        import_pairs(store, [path], by="lead", now=clock(), models=(WEAK, None))
+        import_pairs(store, [path], by="lead", now=clock(), rules=ImportRules(weak=WEAK))
 
 
 def as_csv(path: Path) -> Path:
@@ -161,7 +161,7 @@ def as_parquet(path: Path) -> Path:
 
 @pytest.mark.parametrize(("write", "name"), [(as_csv, "pairs.csv"), (as_parquet, "pairs.parquet")])
 def test_csv_and_parquet_say_the_same_as_jsonl(store, tmp_path, clock, write, name):
-    report = import_pairs(store, [write(tmp_path / name)], by="lead", now=clock(), models=(WEAK, STRONG))
+    report = import_pairs(store, [write(tmp_path / name)], by="lead", now=clock(), rules=ONCE)
 
     assert (report.n_new, report.fields_not_used) == (1, ())
 

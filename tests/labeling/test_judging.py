@@ -10,9 +10,10 @@ from core.errors import AccessDenied, PreceptorError
 from core.ledger import Ledger
 from core.records import Verdict
 from core.store import writing
-from labeling.assigning import last_judged, next_task, progress_of
-from labeling.judging import Ballot, Choice, Receipt, check_ballot, retract, submit, verdict_of
-from labeling.people import invite
+from labeling.judging.ballots import Ballot, Choice, check_ballot, verdict_of
+from labeling.judging.submitting import Receipt, retract, submit
+from labeling.queueing.experts import invite_expert
+from labeling.queueing.offering import last_judged, next_task, progress_of
 from labeling.tables import JUDGEMENTS, RETRACTIONS
 
 
@@ -23,8 +24,8 @@ def ballot(task, choice=Choice.LEFT_BETTER, **fields):
 @pytest.fixture
 def dana(imported, clock):
     store = imported(4)
-    invite(store, "Dana", by="lead", now=clock())
-    invite(store, "Lee", by="lead", now=clock())
+    invite_expert(store, "Dana", by="lead", now=clock())
+    invite_expert(store, "Lee", by="lead", now=clock())
     return "Dana"
 
 
@@ -49,7 +50,7 @@ def test_when_the_event_cannot_be_written_the_judgement_is_not_either(store, dan
         raise PreceptorError("The ledger is full.")
 
     task = next_task(store, dana, now=clock())
-    monkeypatch.setattr("labeling.judging.append_in", refuse)
+    monkeypatch.setattr("labeling.judging.submitting.append_in", refuse)
 
     with pytest.raises(PreceptorError, match="full"):
         submit(store, ballot(task), expert=dana, now=clock())

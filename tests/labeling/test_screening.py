@@ -1,6 +1,6 @@
 import pytest
 
-from labeling.screening import names_a_model, phi_kinds
+from labeling.content.screening import names_a_model, phi_kinds
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from core.store import open_store
-from labeling.assigning import next_task
-from labeling.judging import Ballot, Choice, submit
-from labeling.people import invite
+from labeling.queueing.offering import next_task
+from labeling.judging.ballots import Ballot, Choice
+from labeling.judging.submitting import submit
+from labeling.queueing.experts import invite_expert
 from tests.pipeline.conftest import command, world_rows
 from tests.repo.test_docs import command_lines, examples
 
@@ -67,7 +68,7 @@ def run(line: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 def judge_all(store_url: str, expert: str) -> None:
     """What an expert does between `label serve` and `label freeze`."""
     store, now = open_store(store_url), datetime.now(UTC)
-    invite(store, expert, by="lead", now=now)
+    invite_expert(store, expert, by="lead", now=now)
     while task := next_task(store, expert, now=now):
         submit(store, Ballot(task.assignment_id, task.revision, Choice.LEFT_BETTER), expert=expert, now=now)
     store.dispose()

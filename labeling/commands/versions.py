@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from labeling.command_options import by_option, engine_of, store_options
+from labeling.commands.options import by_option, engine_of, store_options
 
 
 @click.command()
@@ -25,8 +25,8 @@ def freeze(name: str, folder: Path, *, as_json: bool, **where: Any) -> None:  # 
     from datetime import UTC, datetime
 
     from core.fingerprint import of_file
-    from labeling.dataset_files import MANIFEST, counts
-    from labeling.freezing import freeze as freeze_judgements
+    from labeling.frozen.dataset_files import MANIFEST, counts
+    from labeling.frozen.freezing import freeze as freeze_judgements
 
     dataset, is_new = freeze_judgements(engine_of(where), name, folder, by=where["by"], now=datetime.now(UTC))
     path, n = folder / dataset.reference, counts(dataset)
@@ -71,7 +71,7 @@ def export_command(
 
     Example: preceptor label export cardiology@1 --format trl --output preferences.jsonl
     """
-    from labeling.exports import export_version
+    from labeling.frozen.exports import export_version
 
     text, n_rows, n_left_out = export_version(engine_of(where), reference, form, folder=folder, by=where["by"])
     if output is None:

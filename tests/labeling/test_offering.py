@@ -5,16 +5,17 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling.assigning import LEASE, next_task
-from labeling.judging import Ballot, Choice, submit
-from labeling.people import TOKEN_LIFETIME, invite, redeem
-from labeling.sides import BLOCK, anchor_is_left
+from labeling.judging.ballots import Ballot, Choice
+from labeling.judging.submitting import submit
+from labeling.queueing.experts import invite_expert
+from labeling.queueing.offering import OfferRules, next_task
+from labeling.queueing.sides import BLOCK, anchor_is_left
 from labeling.tables import ASSIGNMENTS, EXPERTS
 
 
-def judge_all(store, expert, clock, *, overlap=1):
+def judge_all(store, expert, clock):
     shown = []
-    while task := next_task(store, expert, overlap=overlap, now=clock()):
+    while task := next_task(store, expert, rules=PLAIN_RULES, now=clock()):
         shown.append(task)
         submit(store, Ballot(task.assignment_id, 0, Choice.BOTH_ACCEPTABLE), expert=expert, now=clock())
     return shown
@@ -24,7 +25,7 @@ def judge_all(store, expert, clock, *, overlap=1):
 def two(imported, clock):
     store = imported(6)
     for name in ("Dana", "Lee"):
-        invite(store, name, by="lead", now=clock())
+        invite_expert(store, name, by="lead", now=clock())
     return store
 
 
@@ -41,21 +42,30 @@ def test_two_experts_do_not_judge_the_same_pair_unless_asked_to(two, clock):
 
 
 def test_with_an_overlap_of_two_each_pair_is_judged_twice(two, clock):
-    invite(two, "Kim", by="lead", now=clock())
+    invite_expert(two, "Kim", by="lead", now=clock())
 
-    assert [len(judge_all(two, name, clock, overlap=2)) for name in ("Dana", "Lee", "Kim")] == [6, 6, 0]
+    assert [
+        len(
+            judge_all(
+                two,
+                name,
+                clock,
+            )
+        )
+        for name in ("Dana", "Lee", "Kim")
+    ] == [6, 6, 0]
 
 
 def test_a_pair_that_someone_left_lying_goes_to_another(two, clock):
     left_lying = next_task(two, "Dana", now=clock())
-    clock.skip(LEASE + timedelta(seconds=5))
+    clock.skip(OfferRules().lease + timedelta(seconds=5))
 
     assert left_lying.query.id in {task.query.id for task in judge_all(two, "Lee", clock)}
 
 
 def test_the_strong_answer_stands_on_each_side_equally_often_in_each_stratum(imported, clock):
     store = imported(16)
-    invite(store, "Dana", by="lead", now=clock())
+    invite_expert(store, "Dana", by="lead", now=clock())
     shown = judge_all(store, "Dana", clock)
 
     for stakes in ("low", "high"):
@@ -86,7 +96,7 @@ def test_sides_can_be_recomputed_from_what_is_stored(two, clock):
 
 
 def test_an_access_token_opens_one_session(two, clock):
-    token = invite(two, "Dana", by="lead", now=clock())
+    token = invite_expert(two, "Dana", by="lead", now=clock())
 
     assert redeem(two, token, now=clock()) is not None
     assert redeem(two, token, now=clock()) is None
@@ -100,8 +110,8 @@ def test_a_new_access_token_voids_the_one_before_and_keeps_the_expert(two, clock
             ).one()
 
     before = identity()
-    old = invite(two, "Dana", by="lead", now=clock())
-    new = invite(two, " Dana ", by="lead", now=clock())
+    old = invite_expert(two, "Dana", by="lead", now=clock())
+    new = invite_expert(two, " Dana ", by="lead", now=clock())
 
     assert redeem(two, old, now=clock()) is None
     assert redeem(two, new, now=clock()) is not None
@@ -109,7 +119,7 @@ def test_a_new_access_token_voids_the_one_before_and_keeps_the_expert(two, clock
 
 
 def test_an_access_token_expires(two, clock):
-    token = invite(two, "Dana", by="lead", now=clock())
+    token = invite_expert(two, "Dana", by="lead", now=clock())
     clock.skip(TOKEN_LIFETIME)
 
     assert redeem(two, token, now=clock()) is None

@@ -18,13 +18,31 @@ from core.ledger import append_in
 from core.reading import read_all
 from core.records import Answer
 from core.store import writing
-from labeling.rows import Entry, answer_id, content_id, entry_of, fault_sentences, fields_not_used
-from labeling.screening import names_a_model, phi_kinds
+from labeling.content.rows import Entry, answer_id, content_id, entry_of, fault_sentences, fields_not_used
+from labeling.content.screening import names_a_model, phi_kinds
+from labeling.queueing.places import add_pairs, refresh_item, wanted_experts
 from labeling.tables import ANSWERS, ITEMS, PAIRS, PHI_FINDINGS, SAMPLING
 from web.sessions import timestamp
 
 LOOKUP_ROWS = 500
 """Ids asked for in one query; SQLite takes at most 32,766 parameters."""
+
+
+@dataclass(frozen=True)
+class ImportRules:
+    """Which models make the pair, what kind of texts come in, and by how many experts each pair is judged.
+
+    `weak` and `strong` are named where rows hold more than two answers or the tiers shall be known: both or neither.
+    """
+
+    weak: str | None = None
+    strong: str | None = None
+    data_class: str = "deidentified"
+    overlap_high_stakes: int = 2
+    overlap_low_stakes: float = 1.3
+
+
+DEFAULT_RULES = ImportRules()
 
 
 @dataclass(frozen=True)
@@ -52,6 +70,8 @@ class _Plan:
     pairs: list[dict[str, Any]] = field(default_factory=list)
     findings: dict[str, dict[str, int]] = field(default_factory=dict)
     names_a_model: list[str] = field(default_factory=list)
+    known_stakes: dict[str, str] = field(default_factory=dict)
+    """Stakes of items that stood before."""
 
 
 def read_entries(
@@ -84,7 +104,7 @@ def import_pairs(
     *,
     by: str,
     now: datetime,
-    models: tuple[str | None, str | None] = (None, None),
+    rules: ImportRules = DEFAULT_RULES,
     dry_run: bool = False,
 ) -> ImportReport:
     """Import the pairs of `paths`, all in one transaction with its ledger event, and say what was found.
@@ -94,21 +114,20 @@ def import_pairs(
         paths: JSONL, CSV or Parquet files.
         by: who imports, for the ledger.
         now: the moment of the import.
-        models: (weak, strong) or neither, where rows hold more than two answers or the tiers shall be known.
+        rules: the pair, the kind of texts, and the overlap.
         dry_run: only report.
 
     Raises:
         DataError: a row cannot be read, or contradicts another row or the store; nothing was imported.
     """
-    weak, strong = models
-    entries, unused = read_entries(paths, weak=weak, strong=strong)
+    entries, unused = read_entries(paths, weak=rules.weak, strong=rules.strong)
     with writing(engine) as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(sa.text("LOCK TABLE label_item IN SHARE ROW EXCLUSIVE MODE"))
-        plan = _plan(connection, entries, now=now)
+        plan = _plan(connection, entries, rules=rules, now=now)
         held = tuple(plan.findings)
         if plan.pairs and not dry_run:
-            _write(connection, plan)
+            _write(connection, plan, rules=rules)
             details = {"pairs": len(plan.pairs), "held": len(held), "rows": len(entries)}
             for path in paths:
                 append_in(connection, by, "item.import", f"sha256:{of_file(path)}", details, now=now)
@@ -136,6 +155,7 @@ def clear_item(engine: sa.Engine, item_id: str, *, by: str, now: datetime) -> No
         if state != "held":
             raise PreceptorError(f"Item '{item_id}' is not held back, it is {state}. Nothing needs to be done.")
         connection.execute(ITEMS.update().where(ITEMS.c.id == item_id).values(phi_state="cleared"))
+        refresh_item(connection, item_id)
         kinds = ",".join(findings_of(connection, item_id))
         append_in(connection, by, "phi.clear", item_id, {"kinds": kinds}, now=now)
 
@@ -153,7 +173,7 @@ def held_items(connection: sa.Connection) -> list[str]:
     )
 
 
-def _plan(connection: sa.Connection, entries: Sequence[Entry], *, now: datetime) -> _Plan:
+def _plan(connection: sa.Connection, entries: Sequence[Entry], *, rules: ImportRules, now: datetime) -> _Plan:
     known_pairs = _known(connection, PAIRS.c.content_sha256, PAIRS.c.id, map(content_id, entries))
     ids = {entry.pair.query.id for entry in entries}
     messages_of_item = _known(connection, ITEMS.c.id, ITEMS.c.messages, ids)
@@ -162,7 +182,7 @@ def _plan(connection: sa.Connection, entries: Sequence[Entry], *, now: datetime)
         for piece in _pieces(sorted(ids))
         for row in connection.execute(sa.select(ANSWERS).where(ANSWERS.c.item_id.in_(piece)))
     }
-    plan, faults, seen = _Plan(), [], set(known_pairs)
+    plan, faults, seen = _Plan(known_stakes=_known(connection, ITEMS.c.id, ITEMS.c.stakes, ids)), [], set(known_pairs)
     for entry in entries:
         content, query = content_id(entry), entry.pair.query
         if content in seen:
@@ -179,7 +199,7 @@ def _plan(connection: sa.Connection, entries: Sequence[Entry], *, now: datetime)
         seen.add(content)
         if query.id not in messages_of_item:
             messages_of_item[query.id] = messages
-            plan.items.append(_item_row(entry, messages, now))
+            plan.items.append(_item_row(entry, messages, rules.data_class, now))
             if entry.weight != 1 or entry.inclusion_probability is not None:
                 plan.sampling.append(_sampling_row(entry))
         for answer in written:
@@ -196,7 +216,7 @@ def _plan(connection: sa.Connection, entries: Sequence[Entry], *, now: datetime)
     return plan
 
 
-def _write(connection: sa.Connection, plan: _Plan) -> None:
+def _write(connection: sa.Connection, plan: _Plan, *, rules: ImportRules) -> None:
     tables = ((ITEMS, plan.items), (SAMPLING, plan.sampling), (ANSWERS, plan.answers), (PAIRS, plan.pairs))
     for table, rows in tables:
         if rows:
@@ -206,6 +226,12 @@ def _write(connection: sa.Connection, plan: _Plan) -> None:
         connection.execute(PHI_FINDINGS.delete().where(PHI_FINDINGS.c.item_id == item_id))
         rows = [{"item_id": item_id, "kind": kind, "n": n} for kind, n in kinds.items()]
         connection.execute(PHI_FINDINGS.insert(), rows)
+    stakes = {row["id"]: row["stakes"] for row in plan.items} | plan.known_stakes
+    high, low = rules.overlap_high_stakes, rules.overlap_low_stakes
+    wanted = {row["id"]: wanted_experts(row["id"], stakes[row["item_id"]], high=high, low=low) for row in plan.pairs}
+    add_pairs(connection, list(wanted), wanted=wanted)
+    for item_id in plan.findings:
+        refresh_item(connection, item_id)
 
 
 def _known(
@@ -222,7 +248,7 @@ def _pieces(values: Sequence[str]) -> Iterable[Sequence[str]]:
     return (values[start : start + LOOKUP_ROWS] for start in range(0, len(values), LOOKUP_ROWS))
 
 
-def _item_row(entry: Entry, messages: str, now: datetime) -> dict[str, Any]:
+def _item_row(entry: Entry, messages: str, data_class: str, now: datetime) -> dict[str, Any]:
     query = entry.pair.query
     return {
         "id": query.id,
@@ -234,6 +260,7 @@ def _item_row(entry: Entry, messages: str, now: datetime) -> dict[str, Any]:
         "topic": query.topic,
         "reference": query.reference,
         "phi_state": "clean",
+        "data_class": data_class,
         "imported_at": timestamp(now),
     }
 

@@ -20,8 +20,8 @@ from pydantic import ValidationError
 from core.errors import DataError
 from core.fingerprint import of_file, of_folder
 from core.records import Answer, InclusionProbability, Judgement, Pair, Record, Source, Verdict, Weight
-from labeling.consensus import qualities
-from labeling.progress import agreement_of
+from labeling.quality.consensus import qualities
+from labeling.quality.overview import agreement_of
 
 FORMAT = 2
 """Rises when the files' bytes change; versions frozen in an older format are written again in that one.

@@ -24,9 +24,9 @@ from core.errors import DataError
 from core.fingerprint import of_text
 from core.ledger import Detail, Ledger
 from core.records import Message, Pair, Verdict
-from labeling.consensus import Consensus, consensus_of
-from labeling.dataset_files import Dataset, JudgedPair, outcome_rows
-from labeling.freezing import open_version
+from labeling.frozen.dataset_files import Dataset, JudgedPair, outcome_rows
+from labeling.frozen.freezing import open_version
+from labeling.quality.consensus import Consensus, consensus_of
 
 ExportRow = Mapping[str, object]
 

@@ -15,13 +15,14 @@ import sqlalchemy as sa
 
 from core.errors import DataError, LedgerError, NotEnoughLabels, PreceptorError
 from core.fingerprint import canonical_json, of_json, of_text
+from core.items import query_of
 from core.ledger import EVENTS, Detail, Ledger, append_in
+from core.people_tables import PEOPLE
 from core.records import Answer, Judgement, Pair
 from core.store import writing
-from labeling.assigning import query_of
-from labeling.dataset_files import FORMAT, MANIFEST, Dataset, JudgedPair, files_of, manifest_of, read_dataset
-from labeling.judging import judgement_of, ledger_details
-from labeling.tables import ANSWERS, DATASET_ROWS, DATASETS, EXPERTS, ITEMS, JUDGEMENTS, PAIRS, SAMPLING, stands
+from labeling.frozen.dataset_files import FORMAT, MANIFEST, Dataset, JudgedPair, files_of, manifest_of, read_dataset
+from labeling.judging.submitting import judgements_where, ledger_details
+from labeling.tables import ANSWERS, DATASET_ROWS, DATASETS, ITEMS, JUDGEMENTS, PAIRS, SAMPLING, counts
 from web.sessions import timestamp
 
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -42,7 +43,7 @@ def freeze(engine: sa.Engine, name: str, folder: Path, *, by: str, now: datetime
     Ledger(engine).verify()
     with writing(engine) as connection:
         last_seq = connection.execute(sa.select(sa.func.max(EVENTS.c.seq))).scalar() or 0
-        rows = connection.execute(sa.select(JUDGEMENTS).where(stands()).order_by(JUDGEMENTS.c.id)).all()
+        rows = judgements_where(connection, counts())
         if not rows:
             raise NotEnoughLabels("No judgement stands, so there is nothing to freeze. Run `preceptor label serve`.")
         _check_against_ledger(connection, rows, last_seq=last_seq)
@@ -88,7 +89,7 @@ def render(dataset: Dataset, *, form: int = FORMAT) -> dict[str, str]:
     return files
 
 
-def _check_against_ledger(connection: sa.Connection, rows: Sequence[sa.Row[Any]], *, last_seq: int) -> None:
+def _check_against_ledger(connection: sa.Connection, rows: Sequence[Judgement], *, last_seq: int) -> None:
     """Refuse when the standing judgements are not exactly those that the ledger tells of.
 
     `last_seq` was read before `rows`: what the ledger told by then must show in the rows, even while others vote.
@@ -96,7 +97,7 @@ def _check_against_ledger(connection: sa.Connection, rows: Sequence[sa.Row[Any]]
     events = connection.execute(sa.select(EVENTS).where(EVENTS.c.action.in_(("judge.submit", "judge.retract")))).all()
     told = {event.subject: event for event in events if event.action == "judge.submit"}
     retracted = {event.subject: event.seq for event in events if event.action == "judge.retract"}
-    standing = {row.id: canonical_json(ledger_details(judgement_of(row))) for row in rows}
+    standing = {row.id: canonical_json(ledger_details(row)) for row in rows}
     changed = [
         judgement
         for judgement, content in standing.items()
@@ -119,7 +120,7 @@ def _check_against_ledger(connection: sa.Connection, rows: Sequence[sa.Row[Any]]
 def _record(
     connection: sa.Connection,
     key: tuple[str, int],
-    rows: Sequence[sa.Row[Any]],
+    rows: Sequence[Judgement],
     *,
     content: str,
     by: str,
@@ -135,6 +136,8 @@ def _record(
         "manifest_sha256": "",
         "ledger_seq": event.seq,
         "ledger_hash": event.hash,
+        "data_class": "deidentified",
+        "intended_use": "",
         "frozen_by": by,
         "frozen_at": timestamp(now),
     }
@@ -151,10 +154,10 @@ def _dataset(connection: sa.Connection, row: sa.Row[Any]) -> Dataset:
     members = sa.select(DATASET_ROWS.c.judgement_id).where(
         DATASET_ROWS.c.name == row.name, DATASET_ROWS.c.version == row.version
     )
-    pseudonyms = {person.name: person.pseudonym for person in connection.execute(sa.select(EXPERTS))}
+    pseudonyms = {person.name: person.pseudonym for person in connection.execute(sa.select(PEOPLE))}
     judgements = [
-        judgement_of(judged).model_copy(update={"expert": pseudonyms[judged.expert]})
-        for judged in connection.execute(sa.select(JUDGEMENTS).where(JUDGEMENTS.c.id.in_(members)))
+        judged.model_copy(update={"expert": pseudonyms[judged.expert]})
+        for judged in judgements_where(connection, JUDGEMENTS.c.id.in_(members))
     ]
     pairs = _pairs(connection, sa.select(JUDGEMENTS.c.pair_id).where(JUDGEMENTS.c.id.in_(members)))
     return Dataset(

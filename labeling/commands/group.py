@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from labeling.command_options import by_option, engine_of, settings_of, store_options
-from labeling.dataset_commands import export_command, freeze
+from labeling.commands.options import by_option, engine_of, settings_of, store_options
+from labeling.commands.versions import export_command, freeze
 
 
 @click.group()
@@ -45,9 +45,11 @@ def import_command(
     from dataclasses import asdict
     from datetime import UTC, datetime
 
-    from labeling.importing import import_pairs
+    from core.labeling_settings import LabelingSettings
+    from labeling.content.importing import ImportRules, import_pairs
 
     settings = settings_of(where["config"])
+    labeling = settings.labeling if settings else LabelingSettings()
     if settings is not None and weak is None and strong is None:
         weak, strong = settings.pair.weak.name, settings.pair.strong.name
     report = import_pairs(
@@ -55,7 +57,13 @@ def import_command(
         files,
         by=where["by"],
         now=datetime.now(UTC),
-        models=(weak, strong),
+        rules=ImportRules(
+            weak=weak,
+            strong=strong,
+            data_class=labeling.data_class,
+            overlap_high_stakes=labeling.overlap_high_stakes,
+            overlap_low_stakes=labeling.overlap_low_stakes,
+        ),
         dry_run=dry_run,
     )
     if as_json:
@@ -82,9 +90,7 @@ def import_command(
 
 @label.command()
 @click.option("--expert", metavar="NAME", multiple=True, help="Print an access link for this expert; may be repeated.")
-@click.option(
-    "--overlap", type=click.IntRange(min=1), default=1, show_default=True, help="Experts who judge each pair."
-)
+@click.option("--overlap", type=click.IntRange(min=1), help="From now on, this many experts judge each pair.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(1, 65535), default=8100, show_default=True, help="Port to listen on.")
 @click.option("--allow-host", multiple=True, metavar="NAME", help="Further host name under which experts reach it.")
@@ -92,7 +98,7 @@ def import_command(
 @store_options
 def serve(
     expert: tuple[str, ...],
-    overlap: int,
+    overlap: int | None,
     *,
     host: str,
     port: int,
@@ -107,15 +113,28 @@ def serve(
 
     import uvicorn
 
+    from core.access_settings import AccessSettings
+    from core.labeling_settings import LabelingSettings
+    from core.store import writing
     from labeling.app import create_app
-    from labeling.people import invite
+    from labeling.queueing.experts import invite_expert
+    from labeling.queueing.places import set_wanted
     from web.shell import LOOPBACK_HOSTS
 
-    engine = engine_of(where)
+    settings = settings_of(where["config"])
+    engine = engine_of(where, settings)
+    if overlap is not None:
+        with writing(engine) as connection:
+            set_wanted(connection, high=overlap, low=overlap, audit=overlap)
     shown_host = allow_host[0] if allow_host else host
-    app = create_app(engine, overlap=overlap, hosts=(*LOOPBACK_HOSTS, host, *allow_host))
+    app = create_app(
+        engine,
+        settings=settings.labeling if settings else LabelingSettings(),
+        access=settings.access if settings else AccessSettings(),
+        hosts=(*LOOPBACK_HOSTS, host, *allow_host),
+    )
     for name in expert:
-        token = invite(engine, name, by=where["by"], now=datetime.now(UTC))
+        token = invite_expert(engine, name, by=where["by"], now=datetime.now(UTC))
         click.echo(f"{name}: http://{shown_host}:{port}/sign-in?token={token}")
     if not expert:
         click.echo(f"http://{shown_host}:{port} (access links: preceptor label invite NAME)")
@@ -137,7 +156,7 @@ def invite(name: str, url: str, **where: Any) -> None:  # noqa: ANN401 - see `im
     """
     from datetime import UTC, datetime
 
-    from labeling.people import invite as invite_expert
+    from labeling.queueing.experts import invite_expert
 
     token = invite_expert(engine_of(where), name, by=where["by"], now=datetime.now(UTC))
     click.echo(f"{url.rstrip('/')}/sign-in?token={token}")
@@ -153,8 +172,8 @@ def status(*, as_json: bool, **where: Any) -> None:  # noqa: ANN401 - see `impor
     """
     from dataclasses import asdict
 
-    from labeling.importing import held_items
-    from labeling.progress import overview
+    from labeling.content.importing import held_items
+    from labeling.quality.overview import overview
 
     with engine_of(where).connect() as connection:
         state, held = overview(connection), held_items(connection)
@@ -187,7 +206,7 @@ def clear(item: str, *, yes: bool, **where: Any) -> None:  # noqa: ANN401 - see 
     """
     from datetime import UTC, datetime
 
-    from labeling.importing import clear_item, findings_of
+    from labeling.content.importing import clear_item, findings_of
 
     engine = engine_of(where)
     with engine.connect() as connection:

@@ -6,7 +6,7 @@ from fastapi import Request
 from pydantic import BaseModel, ConfigDict
 
 from core.errors import PreceptorError
-from labeling.judging import Ballot, Choice
+from labeling.judging.ballots import Ballot, Choice
 
 MAX_ACTIVE_MS = 24 * 3600 * 1000
 """Longer times are not believed; they come from the browser."""

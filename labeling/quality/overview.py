@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from assurance.agreement import NO_LABEL, Agreement, agreement
 from core.records import Judgement, Verdict
-from labeling.tables import EXPERTS, ITEMS, JUDGEMENTS, PAIRS, stands
+from labeling.tables import EXPERTS, ITEMS, JUDGEMENTS, PAIRS, counts
 
 VERDICTS = tuple(verdict for verdict in Verdict if verdict is not Verdict.CANNOT_JUDGE)
 """The verdicts that say something about the answers; agreement is taken over these."""
@@ -42,7 +42,7 @@ def overview(connection: sa.Connection) -> Overview:
     """Counts of pairs and judgements, and agreement on the pairs that two experts judged."""
     count = sa.func.count
     rows = connection.execute(
-        sa.select(JUDGEMENTS.c.pair_id, JUDGEMENTS.c.expert, JUDGEMENTS.c.verdict).where(stands())
+        sa.select(JUDGEMENTS.c.pair_id, JUDGEMENTS.c.expert, JUDGEMENTS.c.verdict).where(counts())
     ).all()
     n_pairs = connection.execute(sa.select(count()).select_from(PAIRS)).scalar_one()
     held = sa.select(count()).select_from(PAIRS.join(ITEMS)).where(ITEMS.c.phi_state == "held")

@@ -64,3 +64,12 @@ def names_a_model(text: str) -> bool:
     (True, False)
     """
     return IDENTITY.search(text) is not None
+
+
+def masked_identity(text: str) -> str:
+    """The text with what tells its author struck out, so that the judging stays blind.
+
+    >>> masked_identity("As GPT-4, I would code I10.")
+    '[model], I would code I10.'
+    """
+    return IDENTITY.sub("[model]", text)

@@ -1,0 +1,1 @@
+"""What is judged: import of queries and answers, and what is screened before anyone sees them."""

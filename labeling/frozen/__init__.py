@@ -1,0 +1,1 @@
+"""Immutable dataset versions, and the forms in which other tools read them."""

@@ -1,0 +1,1 @@
+"""How good the judgements are: counts, agreement, gold, consensus, adjudication."""

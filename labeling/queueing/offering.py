@@ -1,0 +1,282 @@
+"""Which pair an expert judges next, and on which side each answer stands.
+
+Most pairs are work: open ones, by priority, else in the order of their content hash, which is random and the same for
+everyone, so overlaps fill up early. A few are checks that look the same: pairs with a known answer (hidden gold) and
+the expert's own earlier pairs with the sides swapped (repeats). An expert has at most one pair in hand, unless they
+undid some.
+"""
+
+import random
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from core.items import ITEMS, query_of
+from core.records import Query
+from core.store import writing
+from labeling.content.screening import masked_identity
+from labeling.queueing.places import release_expired, take
+from labeling.queueing.sides import anchor_is_left, is_swapped
+from labeling.tables import ANSWERS, ASSIGNMENTS, EXPERTS, GOLD, JUDGEMENTS, PAIRS, QUEUE, stands
+from web.sessions import timestamp
+
+
+@dataclass(frozen=True)
+class OfferRules:
+    """How pairs are dealt out: the lease of an opened pair, and the shares of hidden gold and of repeats."""
+
+    lease: timedelta = timedelta(hours=1)
+    gold_rate: float = 0.05
+    repeat_rate: float = 0.03
+    repeat_after: timedelta = timedelta(days=7)
+
+
+DEFAULT_RULES = OfferRules()
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the judging screen shows: the query and two answers, without a word on who wrote them or why now."""
+
+    assignment_id: str
+    revision: int
+    query: Query
+    left: str
+    right: str
+
+
+@dataclass(frozen=True)
+class Progress:
+    """An expert's work: pairs judged in all and since a moment, and pairs judged or still open to them."""
+
+    judged: int
+    judged_today: int
+    total: int
+
+
+def next_task(engine: sa.Engine, expert: str, *, rules: OfferRules = DEFAULT_RULES, now: datetime) -> Task | None:
+    """The pair that this expert judges now; the same one until it is judged. None when nothing is left."""
+    with engine.connect() as connection:
+        assignment_id = _waiting(connection, expert)
+    if assignment_id is None:
+        with writing(engine) as connection:
+            # Asked again under the write lock: two tabs opened at once must not take two pairs.
+            _lock_expert(connection, expert)
+            release_expired(connection, now=now)
+            assignment_id = _waiting(connection, expert) or _offer(connection, expert, rules=rules, now=now)
+    if assignment_id is None:
+        return None
+    with engine.connect() as connection:
+        return task_of(connection, assignment_id)
+
+
+def offer_pair(
+    connection: sa.Connection, expert: str, pair_id: str, *, purpose: str, lease: timedelta, now: datetime
+) -> str:
+    """Offer this pair to this expert, inside the caller's write transaction; returns the assignment's id.
+
+    A repeat shows the sides the other way round than the first time; all else is counterbalanced.
+    """
+    pair = connection.execute(sa.select(PAIRS).where(PAIRS.c.id == pair_id)).one()
+    stratum = query_of(connection.execute(sa.select(ITEMS).where(ITEMS.c.id == pair.item_id)).one()).stratum_name
+    earlier = connection.execute(
+        sa.select(ASSIGNMENTS.c.swapped)
+        .where(ASSIGNMENTS.c.expert == expert, ASSIGNMENTS.c.pair_id == pair_id)
+        .order_by(ASSIGNMENTS.c.occasion)
+    ).all()
+    seed = connection.execute(sa.select(EXPERTS.c.side_seed).where(EXPERTS.c.name == expert)).scalar_one()
+    turn = connection.execute(
+        sa.select(sa.func.count())
+        .select_from(ASSIGNMENTS)
+        .where(ASSIGNMENTS.c.expert == expert, ASSIGNMENTS.c.stratum == stratum, ASSIGNMENTS.c.occasion == 0)
+    ).scalar_one()
+    if earlier:
+        swapped = not earlier[-1].swapped
+    else:
+        models = _models(connection, pair)
+        anchor = pair.strong or min(models.values())
+        anchor_is_first = models[pair.first_answer_id] == anchor
+        swapped = is_swapped(anchor_left=anchor_is_left(seed, stratum, turn), anchor_is_first=anchor_is_first)
+    assignment_id = secrets.token_hex(12)
+    connection.execute(
+        ASSIGNMENTS.insert().values(
+            id=assignment_id,
+            expert=expert,
+            pair_id=pair_id,
+            purpose=purpose,
+            occasion=len(earlier),
+            stratum=stratum,
+            turn=turn,
+            side_seed=seed,
+            swapped=swapped,
+            offered_at=timestamp(now),
+            lease_until=timestamp(now + lease),
+            holds_place=purpose == "work",
+            is_waiting=True,
+        )
+    )
+    if purpose == "work":
+        take(connection, pair_id)
+    return assignment_id
+
+
+def task_of(connection: sa.Connection, assignment_id: str) -> Task:
+    """What an assignment shows."""
+    first, second = ANSWERS.alias("first"), ANSWERS.alias("second")
+    shown = connection.execute(
+        sa.select(ASSIGNMENTS.c.swapped, first.c.text.label("first"), second.c.text.label("second"), PAIRS.c.item_id)
+        .join(PAIRS, PAIRS.c.id == ASSIGNMENTS.c.pair_id)
+        .join(first, first.c.id == PAIRS.c.first_answer_id)
+        .join(second, second.c.id == PAIRS.c.second_answer_id)
+        .where(ASSIGNMENTS.c.id == assignment_id)
+    ).one()
+    item = connection.execute(sa.select(ITEMS).where(ITEMS.c.id == shown.item_id)).one()
+    revision = connection.execute(
+        sa.select(sa.func.count()).select_from(JUDGEMENTS).where(JUDGEMENTS.c.assignment_id == assignment_id)
+    ).scalar_one()
+    left, right = (shown.second, shown.first) if shown.swapped else (shown.first, shown.second)
+    return Task(
+        assignment_id=assignment_id,
+        revision=revision,
+        query=query_of(item),
+        left=masked_identity(left),
+        right=masked_identity(right),
+    )
+
+
+def progress_of(connection: sa.Connection, expert: str, *, now: datetime) -> Progress:
+    """How far this expert is; checks count like work, so that they cannot be told apart."""
+    count = sa.func.count()
+    mine = sa.select(count).select_from(JUDGEMENTS).where(JUDGEMENTS.c.expert == expert, stands())
+    judged = connection.execute(mine).scalar_one()
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    today = connection.execute(mine.where(JUDGEMENTS.c.at >= timestamp(midnight))).scalar_one()
+    waiting = connection.execute(sa.select(count).select_from(_in_hand(expert).subquery())).scalar_one()
+    n_open = connection.execute(sa.select(count).select_from(QUEUE).where(QUEUE.c.is_open)).scalar_one()
+    known = (
+        sa.select(count)
+        .select_from(QUEUE)
+        .join(ASSIGNMENTS, ASSIGNMENTS.c.pair_id == QUEUE.c.pair_id)
+        .where(QUEUE.c.is_open, ASSIGNMENTS.c.expert == expert, ASSIGNMENTS.c.occasion == 0)
+    )
+    return Progress(
+        judged=judged, judged_today=today, total=judged + waiting + n_open - connection.execute(known).scalar_one()
+    )
+
+
+def last_judged(connection: sa.Connection, expert: str) -> str | None:
+    """Id of the expert's latest judgement that stands: the one that undo takes back."""
+    query = (
+        sa.select(JUDGEMENTS.c.id)
+        .where(JUDGEMENTS.c.expert == expert, JUDGEMENTS.c.purpose != "qualification", stands())
+        .order_by(JUDGEMENTS.c.at.desc(), JUDGEMENTS.c.id)
+        .limit(1)
+    )
+    return connection.execute(query).scalar()
+
+
+def _waiting(connection: sa.Connection, expert: str) -> str | None:
+    query = _in_hand(expert).order_by(ASSIGNMENTS.c.offered_at.desc(), ASSIGNMENTS.c.id).limit(1)
+    found: str | None = connection.execute(query).scalar()
+    return found
+
+
+def _in_hand(expert: str) -> sa.Select[Any]:
+    return (
+        sa.select(ASSIGNMENTS.c.id)
+        .join(PAIRS, PAIRS.c.id == ASSIGNMENTS.c.pair_id)
+        .join(ITEMS, ITEMS.c.id == PAIRS.c.item_id)
+        .where(
+            ASSIGNMENTS.c.expert == expert,
+            ASSIGNMENTS.c.is_waiting,
+            ASSIGNMENTS.c.purpose != "qualification",
+            ITEMS.c.phi_state != "held",
+        )
+    )
+
+
+def _lock_expert(connection: sa.Connection, expert: str) -> None:
+    connection.execute(sa.select(EXPERTS.c.name).where(EXPERTS.c.name == expert).with_for_update())
+
+
+def _offer(connection: sa.Connection, expert: str, *, rules: OfferRules, now: datetime) -> str | None:
+    for purpose in _purposes(connection, expert, rules):
+        pair_id = _FINDERS[purpose](connection, expert, rules, now)
+        if pair_id is not None:
+            return offer_pair(connection, expert, pair_id, purpose=purpose, lease=rules.lease, now=now)
+    return None
+
+
+def _purposes(connection: sa.Connection, expert: str, rules: OfferRules) -> tuple[str, ...]:
+    """What to try for this turn, in order: drawn from the expert's seed, so it cannot be foreseen and can be redone."""
+    seed = connection.execute(sa.select(EXPERTS.c.side_seed).where(EXPERTS.c.name == expert)).scalar_one()
+    turn = connection.execute(
+        sa.select(sa.func.count()).select_from(ASSIGNMENTS).where(ASSIGNMENTS.c.expert == expert)
+    ).scalar_one()
+    drawn = random.Random(f"{seed}/purpose/{turn}").random()
+    if drawn < rules.gold_rate:
+        return "gold", "work"
+    if drawn < rules.gold_rate + rules.repeat_rate:
+        return "repeat", "work"
+    return ("work",)
+
+
+def _next_work(connection: sa.Connection, expert: str, rules: OfferRules, now: datetime) -> str | None:
+    known = sa.exists().where(ASSIGNMENTS.c.pair_id == QUEUE.c.pair_id, ASSIGNMENTS.c.expert == expert)
+    query = (
+        sa.select(QUEUE.c.pair_id)
+        .where(QUEUE.c.is_open, ~known)
+        .order_by(QUEUE.c.priority.desc(), QUEUE.c.pair_id.desc())
+        .limit(1)
+        # PostgreSQL: two experts at once take two pairs; SQLite queues all writers.
+        .with_for_update(skip_locked=True)
+    )
+    return connection.execute(query).scalar()
+
+
+def _next_gold(connection: sa.Connection, expert: str, rules: OfferRules, now: datetime) -> str | None:
+    known = sa.exists().where(ASSIGNMENTS.c.pair_id == GOLD.c.pair_id, ASSIGNMENTS.c.expert == expert)
+    query = (
+        sa.select(GOLD.c.pair_id)
+        .join(PAIRS, PAIRS.c.id == GOLD.c.pair_id)
+        .join(ITEMS, ITEMS.c.id == PAIRS.c.item_id)
+        .where(GOLD.c.kind == "hidden", ITEMS.c.phi_state != "held", ~known)
+        .order_by(GOLD.c.pair_id)
+        .limit(1)
+    )
+    return connection.execute(query).scalar()
+
+
+def _next_repeat(connection: sa.Connection, expert: str, rules: OfferRules, now: datetime) -> str | None:
+    again = ASSIGNMENTS.alias("again")
+    seen_twice = sa.exists().where(
+        again.c.pair_id == JUDGEMENTS.c.pair_id, again.c.expert == expert, again.c.occasion > 0
+    )
+    query = (
+        sa.select(JUDGEMENTS.c.pair_id)
+        .join(PAIRS, PAIRS.c.id == JUDGEMENTS.c.pair_id)
+        .join(ITEMS, ITEMS.c.id == PAIRS.c.item_id)
+        .where(
+            JUDGEMENTS.c.expert == expert,
+            JUDGEMENTS.c.purpose == "work",
+            JUDGEMENTS.c.at <= timestamp(now - rules.repeat_after),
+            ITEMS.c.phi_state != "held",
+            stands(),
+            ~seen_twice,
+        )
+        .order_by(JUDGEMENTS.c.pair_id)
+        .limit(1)
+    )
+    return connection.execute(query).scalar()
+
+
+_FINDERS = {"work": _next_work, "gold": _next_gold, "repeat": _next_repeat}
+
+
+def _models(connection: sa.Connection, pair: sa.Row[Any]) -> dict[str, str]:
+    ids = (pair.first_answer_id, pair.second_answer_id)
+    rows = connection.execute(sa.select(ANSWERS.c.id, ANSWERS.c.model).where(ANSWERS.c.id.in_(ids)))
+    return {row.id: row.model for row in rows}

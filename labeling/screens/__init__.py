@@ -1,0 +1,1 @@
+"""The pages: each file adds one screen to the app."""

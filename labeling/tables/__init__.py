@@ -1,0 +1,45 @@
+"""The labeling tables on the shared store, by what they are about."""
+
+from core.items import ITEMS
+from labeling.tables.content import ANSWERS, PAIRS, PHI_FINDINGS, SAMPLING
+from labeling.tables.judgements import (
+    ACKNOWLEDGEMENTS,
+    ADJUDICATIONS,
+    GUIDELINES,
+    JUDGEMENTS,
+    MARKS,
+    QUALIFICATIONS,
+    RETRACTIONS,
+    counts,
+    stands,
+)
+from labeling.tables.queue import ASSIGNMENTS, DRAFTS, EXPERTS, FLAGS, GOLD, QUEUE, SELECTED, SELECTIONS
+from labeling.tables.versions import DATASET_ROWS, DATASET_RULINGS, DATASETS
+
+__all__ = [
+    "ACKNOWLEDGEMENTS",
+    "ADJUDICATIONS",
+    "ANSWERS",
+    "ASSIGNMENTS",
+    "DATASETS",
+    "DATASET_ROWS",
+    "DATASET_RULINGS",
+    "DRAFTS",
+    "EXPERTS",
+    "FLAGS",
+    "GOLD",
+    "GUIDELINES",
+    "ITEMS",
+    "JUDGEMENTS",
+    "MARKS",
+    "PAIRS",
+    "PHI_FINDINGS",
+    "QUALIFICATIONS",
+    "QUEUE",
+    "RETRACTIONS",
+    "SAMPLING",
+    "SELECTED",
+    "SELECTIONS",
+    "counts",
+    "stands",
+]

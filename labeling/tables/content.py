@@ -1,0 +1,61 @@
+"""Tables of what is judged: answers, pairs, how items were chosen and what the screen for identifiers found.
+
+Content is only ever added. `label_item` itself stands in `core.items`, since the pipeline reads it.
+
+| table | one row is |
+|---|---|
+| label_sampling | how an item was chosen, where the import said so: its weight and its chance of inclusion |
+| label_phi_finding | a kind of identifier found in an item, with a count, never the text |
+| label_answer | one model's answer to an item; its id is a hash, so its order says nothing about the model |
+| label_pair | an item with two of its answers, in canonical order |
+"""
+
+import sqlalchemy as sa
+
+from core.items import ITEMS
+from core.store import METADATA
+from labeling.tables.types import HASH, NAME
+
+SAMPLING = sa.Table(
+    "label_sampling",
+    METADATA,
+    sa.Column("item_id", sa.ForeignKey(ITEMS.c.id), primary_key=True),
+    sa.Column("weight", sa.Float, nullable=False),
+    sa.Column("inclusion_probability", sa.Float),
+    sa.CheckConstraint("weight > 0", name="weight_counts"),
+    sa.CheckConstraint("inclusion_probability > 0 AND inclusion_probability <= 1", name="inclusion_is_a_chance"),
+)
+
+PHI_FINDINGS = sa.Table(
+    "label_phi_finding",
+    METADATA,
+    sa.Column("item_id", sa.ForeignKey(ITEMS.c.id), primary_key=True),
+    sa.Column("kind", sa.String(40), primary_key=True),
+    sa.Column("n", sa.Integer, nullable=False),
+)
+
+ANSWERS = sa.Table(
+    "label_answer",
+    METADATA,
+    sa.Column("id", HASH, primary_key=True),
+    sa.Column("item_id", sa.ForeignKey(ITEMS.c.id), nullable=False),
+    sa.Column("model", NAME, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("cost_usd", sa.Float),
+    sa.Column("latency_ms", sa.Float),
+    sa.Column("names_a_model", sa.Boolean, nullable=False),
+    sa.UniqueConstraint("item_id", "model"),
+)
+
+PAIRS = sa.Table(
+    "label_pair",
+    METADATA,
+    sa.Column("id", HASH, primary_key=True),
+    sa.Column("content_sha256", HASH, nullable=False, unique=True),
+    sa.Column("item_id", sa.ForeignKey(ITEMS.c.id), nullable=False, index=True),
+    sa.Column("first_answer_id", sa.ForeignKey("label_answer.id"), nullable=False),
+    sa.Column("second_answer_id", sa.ForeignKey("label_answer.id"), nullable=False),
+    sa.Column("weak", NAME),
+    sa.Column("strong", NAME),
+    sa.CheckConstraint("first_answer_id < second_answer_id", name="canonical_order"),
+)
