@@ -11,7 +11,10 @@ import click
 
 from core.errors import PreceptorError
 
-JOURNEY = ("run", "learn-curve", "evaluate", "score", "label", "promote", "rollback", "serve", "verify", "ledger")
+JOURNEY = (
+    *("run", "learn-curve", "evaluate", "score", "label", "people"),
+    *("promote", "rollback", "serve", "verify", "ledger"),
+)
 """The order in which help lists the commands; others follow by name."""
 
 

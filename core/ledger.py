@@ -6,19 +6,20 @@ from there on. Details hold names, numbers and hashes, never texts of queries or
     hash = SHA-256(prev_hash || canonical JSON of seq, at, actor, action, subject, details)
 """
 
-import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
 from core.errors import LedgerError
-from core.fingerprint import canonical_json, of_text
+from core.ledger_check import GENESIS, Anchor, BrokenLedger, Checked, canonical_json, check, event_hash, with_details
+from core.moments import timestamp
 from core.store import METADATA, create_tables, writing
 
-GENESIS = "0" * 64
-"""The hash before the first event."""
+ROWS_A_FETCH = 1000
+"""Events read from the store at a time, so that a long ledger is never whole in memory."""
 
 Detail = str | int | bool | None
 
@@ -77,6 +78,14 @@ class Event:
     hash: str
 
 
+@dataclass(frozen=True)
+class Verified:
+    """What was checked, and the newest event; None when there is none."""
+
+    checked: Checked
+    last: Event | None
+
+
 class Ledger:
     """The ledger in one store."""
 
@@ -97,27 +106,50 @@ class Ledger:
 
     def events(self, *, action: str | None = None, subject: str | None = None) -> list[Event]:
         """Events in order, optionally of one action or one subject."""
+        return list(self.stream(action=action, subject=subject))
+
+    def stream(self, *, action: str | None = None, subject: str | None = None) -> Iterator[Event]:
+        """Events in order, read a thousand at a time."""
         query = sa.select(EVENTS).order_by(EVENTS.c.seq)
         if action is not None:
             query = query.where(EVENTS.c.action == action)
         if subject is not None:
             query = query.where(EVENTS.c.subject == subject)
-        with self._engine.connect() as connection:
-            return [_event(row) for row in connection.execute(query)]
+        with self._engine.connect().execution_options(yield_per=ROWS_A_FETCH) as connection:
+            for row in connection.execute(query):
+                yield Event(**with_details(dict(row._mapping)))
 
-    def verify(self) -> int:
-        """Number of events, after every hash and every link was computed anew.
+    def verify(self, anchors: Iterable[Anchor] = ()) -> int:
+        """Number of events, after every hash and every link was computed anew and every anchor was compared.
 
         Raises:
             LedgerError: names the first event that does not hold.
         """
-        events = self.events()
-        for fault in _faults(events):
-            raise LedgerError(
-                f"The ledger is broken at event {fault}. "
-                "Restore the store from a backup taken before that event, and find out who wrote to it."
-            )
-        return len(events)
+        return self.check(anchors).checked.n_events
+
+    def check(self, anchors: Iterable[Anchor] = ()) -> Verified:
+        """What `verify` found: how many events and anchors hold, and the newest event.
+
+        Raises:
+            LedgerError: names the first event or anchor that does not hold.
+        """
+        last: dict[str, object] | None = None
+
+        def rows() -> Generator[dict[str, object]]:
+            nonlocal last
+            with self._engine.connect().execution_options(yield_per=ROWS_A_FETCH) as connection:
+                for row in connection.execute(sa.select(EVENTS).order_by(EVENTS.c.seq)):
+                    last = with_details(dict(row._mapping))
+                    yield last
+
+        with closing(rows()) as events:
+            try:
+                checked = check(events, anchors)
+            except BrokenLedger as error:
+                raise LedgerError(
+                    f"{error} Restore the store from a backup taken before that event, and find out who wrote to it."
+                ) from error
+        return Verified(checked, Event(**last) if last else None)  # type: ignore[arg-type]
 
 
 def append_in(
@@ -144,36 +176,8 @@ def append_in(
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(7236712)"))
     last = connection.execute(sa.select(EVENTS.c.seq, EVENTS.c.hash).order_by(EVENTS.c.seq.desc()).limit(1)).first()
     seq, prev_hash = (last.seq + 1, last.hash) if last else (1, GENESIS)
-    at = (now or datetime.now(UTC)).astimezone(UTC).isoformat(timespec="milliseconds")
-    content = _content(seq, at, actor, action, subject, details)
-    event = Event(seq, at, actor, action, subject, dict(details), prev_hash, of_text(prev_hash + content))
+    at = timestamp(now or datetime.now(UTC))
+    event = Event(seq, at, actor, action, subject, dict(details), prev_hash, "")
+    event = replace(event, hash=event_hash(prev_hash, asdict(event)))
     connection.execute(EVENTS.insert().values(**{**event.__dict__, "details": canonical_json(event.details)}))
     return event
-
-
-def _content(seq: int, at: str, actor: str, action: str, subject: str, details: Mapping[str, Detail]) -> str:
-    return canonical_json(
-        {"seq": seq, "at": at, "actor": actor, "action": action, "subject": subject, "details": dict(details)}
-    )
-
-
-def _event(row: sa.Row[tuple[object, ...]]) -> Event:
-    values = dict(row._mapping)
-    try:
-        details = json.loads(values["details"])
-    except ValueError:
-        details = {"unreadable": values["details"]}  # it cannot match its hash, so verify names it
-    return Event(**{**values, "details": details})
-
-
-def _faults(events: list[Event]) -> Iterator[str]:
-    expected_seq, expected_prev = 1, GENESIS
-    for event in events:
-        if event.seq != expected_seq:
-            yield f"{event.seq}: event {expected_seq} is missing"
-        if event.prev_hash != expected_prev:
-            yield f"{event.seq}: it does not follow the event before it"
-        content = _content(event.seq, event.at, event.actor, event.action, event.subject, event.details)
-        if event.hash != of_text(event.prev_hash + content):
-            yield f"{event.seq}: its content does not match its hash"
-        expected_seq, expected_prev = event.seq + 1, event.hash
