@@ -18,11 +18,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
+import itertools
 import json
 import logging
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,14 +30,16 @@ from typing import Any
 import click
 import numpy as np
 import torch
-from jaxtyping import Float
 from transformers import LlamaConfig, LlamaForCausalLM, XLMRobertaConfig, XLMRobertaForSequenceClassification
 
+from benchmarks.timing import ROUNDS, in_turn, lines_of, milliseconds, ratio
 from core.errors import PreceptorError
+from models.families import Reading, router_from
 from models.networks.building import build_network
 from models.networks.causal_lm import LabelLogits
 from models.networks.spec import Lora, NetworkSpec, describe
 from models.networks.updates import put_update
+from models.router import Queries, Router
 from models.text_router import TextRouter
 from models.text_training import files_of_trained
 from models.training.recipe import TrainingRecipe
@@ -54,12 +56,11 @@ QUESTIONS = (
 )
 """Short queries of the kind that the routers see; eight, so that a batch of them is one pass."""
 
-ROUNDS = 7
 VOCABULARY, WIDTH, LAYERS, LENGTH, BATCH = 32_000, 256, 4, 70, 16
 """Of the small model on which the label rows are timed."""
 
 
-def measure(n_threads: int) -> dict[str, Any]:
+def measure(n_threads: int, *, bert_alone: bool = False) -> dict[str, Any]:
     """Every figure by name."""
     torch.manual_seed(0)
     figures: dict[str, Any] = {
@@ -69,25 +70,28 @@ def measure(n_threads: int) -> dict[str, Any]:
         "rounds": ROUNDS,
     }
     with threads(n_threads):
-        figures["bert"] = bert_figures()
-        figures["label rows"] = label_row_figures()
-    figures["causal"] = causal_figures(n_threads)
+        figures["bert"] = bert_figures(n_threads)
+        if not bert_alone:
+            figures["label rows"] = label_row_figures()
+    if not bert_alone:
+        figures["causal"] = causal_figures(n_threads)
     return figures
 
 
-def bert_figures() -> dict[str, Any]:
-    """MiniLM as update and merged, one short query; beside an encoder of XLM-R-base's size."""
+def bert_figures(n_threads: int) -> dict[str, Any]:
+    """MiniLM as update and merged in torch, and as a bundle is served; beside an encoder of XLM-R-base's size."""
     recipe = TrainingRecipe()
     spec = describe("bert", "minilm", recipe=recipe)
     update, merged = untrained(spec, keep="adapter"), untrained(spec, keep="merged")
+    served = router_from("bert", update.to_files(), Reading("weak", "strong", n_threads))
     theirs = XLMRobertaForSequenceClassification(
         XLMRobertaConfig(vocab_size=1000, num_labels=3, max_position_embeddings=514)
     ).eval()
     lengths = [len(row) for row in merged._reader.ids(QUESTIONS)]
-    at = iter(range(10**9))
+    at = itertools.count()
 
-    def one(router: TextRouter) -> object:
-        return router.score_texts([QUESTIONS[next(at) % len(QUESTIONS)]])
+    def one(router: Router) -> object:
+        return router.score(Queries([QUESTIONS[next(at) % len(QUESTIONS)]], lambda texts: np.zeros((len(texts), 0))))
 
     @torch.inference_mode()
     def routellm(length: int) -> object:
@@ -97,16 +101,18 @@ def bert_figures() -> dict[str, Any]:
         {
             "update": lambda: one(update),
             "merged": lambda: one(merged),
+            "served": lambda: one(served),
             "routellm": lambda: routellm(round(np.mean(lengths))),
             "routellm 512": lambda: routellm(512),
         },
-        repeats={"update": 8, "merged": 8, "routellm": 2, "routellm 512": 1},
+        repeats={"update": 8, "merged": 8, "served": 16, "routellm": 2, "routellm 512": 1},
     )
     return {
         "tokens": float(np.mean(lengths)),
         **{f"{name} ms": milliseconds(values) for name, values in times.items()},
-        "times faster than routellm": ratio(times["routellm"], times["merged"]),
-        "times faster than routellm at 512": ratio(times["routellm 512"], times["merged"]),
+        "served, times faster than merged in torch": ratio(times["merged"], times["served"]),
+        "times faster than routellm": ratio(times["routellm"], times["served"]),
+        "times faster than routellm at 512": ratio(times["routellm 512"], times["served"]),
     }
 
 
@@ -274,34 +280,6 @@ def untrained(spec: NetworkSpec, *, keep: str) -> TextRouter:
     return TextRouter.from_files(files_of_trained(network, {}, keep="merged" if keep == "merged" else "adapter"))
 
 
-def in_turn(
-    acts: Mapping[str, Callable[[], object]], *, repeats: Mapping[str, int] | None = None, rounds: int = ROUNDS
-) -> dict[str, Float[np.ndarray, " rounds"]]:
-    """Seconds of each act, per round; within a round the acts take turns."""
-    repeats = repeats or {}
-    taken: dict[str, list[float]] = {name: [] for name in acts}
-    for act in acts.values():
-        act()
-    for _ in range(rounds):
-        for name, act in acts.items():
-            n = repeats.get(name, 1)
-            start = time.perf_counter()
-            for _ in range(n):
-                act()
-            taken[name].append((time.perf_counter() - start) / n)
-    return {name: np.array(values) for name, values in taken.items()}
-
-
-def milliseconds(seconds: Float[np.ndarray, " rounds"]) -> dict[str, float]:
-    """Median and least of the rounds."""
-    return {"median": 1e3 * float(np.median(seconds)), "min": 1e3 * float(seconds.min())}
-
-
-def ratio(slow: Float[np.ndarray, " rounds"], fast: Float[np.ndarray, " rounds"]) -> float:
-    """Median over rounds of slow / fast."""
-    return float(np.median(slow / fast))
-
-
 @contextmanager
 def threads(n: int) -> Iterator[None]:
     """Inside, torch computes on n threads."""
@@ -337,27 +315,15 @@ def _causal_spec(folder: Path) -> NetworkSpec:
     return describe("causal_lm", str(folder), recipe=recipe)
 
 
-def _lines(values: Mapping[str, Any], indent: int = 0) -> Sequence[str]:
-    lines = []
-    for name, value in values.items():
-        if isinstance(value, Mapping) and set(value) != {"median", "min"}:
-            lines += [f"{'  ' * indent}{name}", *_lines(value, indent + 1)]
-            continue
-        shown = f"{value['median']:12.2f}   (min {value['min']:.2f})" if isinstance(value, Mapping) else f"{value:>12}"
-        if isinstance(value, float):
-            shown = f"{value:12.2f}" if value == 0 or abs(value) > 1e-3 else f"{value:12.1e}"
-        lines.append(f"{'  ' * indent}{name:{56 - 2 * indent}} {shown}")
-    return lines
-
-
 @click.command()
 @click.option("--threads", "n_threads", default=1, show_default=True, help="Threads of torch.")
+@click.option("--bert", "bert_alone", is_flag=True, help="The BERT classifier alone.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def main(n_threads: int, as_json: bool) -> None:
+def main(n_threads: int, bert_alone: bool, as_json: bool) -> None:
     """Time the text routers beside RouteLLM's way. Example: python -m benchmarks.text_routers --json."""
     logging.getLogger("transformers").setLevel(logging.ERROR)
-    figures = measure(n_threads)
-    click.echo(json.dumps(figures, indent=1) if as_json else "\n".join(_lines(figures)))
+    figures = measure(n_threads, bert_alone=bert_alone)
+    click.echo(json.dumps(figures, indent=1) if as_json else "\n".join(lines_of(figures)))
 
 
 if __name__ == "__main__":

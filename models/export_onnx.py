@@ -2,8 +2,9 @@
 
 Needs the extra `train` and `pip install onnx` (torch's exporter imports it).
 
-torch traces the model, with pooling and normalisation inside; onnxruntime writes the graph anew with every weight
-moved out. What is left is structure under the names of model.safetensors. The file of weights is thrown away.
+torch traces the model, with pooling inside: `mean`, and `embedding`, which is `mean` at length 1. onnxruntime writes
+the graph anew with every weight moved out. What is left is structure under the names of model.safetensors. The file of
+weights is thrown away.
 """
 
 import tempfile
@@ -11,7 +12,7 @@ import warnings
 from pathlib import Path
 
 from models.minilm import minilm_folder, minilm_weights
-from models.onnx_encoder import GRAPH
+from models.minilm_graph import GRAPH
 
 SMALLEST_WEIGHT_BYTES = 1000
 """Every weight is larger than this (a layer norm has 1,536 bytes), every other constant is smaller."""
@@ -39,7 +40,7 @@ def _trace(path: Path) -> None:
                 minilm_folder(), attn_implementation="eager", dtype=torch.float32, local_files_only=True
             ).eval()
 
-        def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
             hidden = self.bert(
                 input_ids=input_ids,
                 attention_mask=attention_mask,
@@ -48,8 +49,7 @@ def _trace(path: Path) -> None:
             ).last_hidden_state
             weights = attention_mask.unsqueeze(-1).to(hidden.dtype)
             mean = (hidden * weights).sum(1) / weights.sum(1).clamp(min=1.0)
-            unit: torch.Tensor = mean / mean.norm(dim=1, keepdim=True).clamp(min=1e-12)
-            return unit
+            return mean / mean.norm(dim=1, keepdim=True).clamp(min=1e-12), mean
 
     input_ids = torch.tensor([[101, 2054, 102], [101, 102, 0]])
     axes = {0: "n", 1: "t"}
@@ -60,8 +60,8 @@ def _trace(path: Path) -> None:
             (input_ids, (input_ids > 0).long()),
             str(path),
             input_names=["input_ids", "attention_mask"],
-            output_names=["embedding"],
-            dynamic_axes={"input_ids": axes, "attention_mask": axes, "embedding": {0: "n"}},
+            output_names=["embedding", "mean"],
+            dynamic_axes={"input_ids": axes, "attention_mask": axes, "embedding": {0: "n"}, "mean": {0: "n"}},
             opset_version=17,
             dynamo=False,
             do_constant_folding=False,

@@ -128,7 +128,7 @@ def _read_fallback(files: Files, reading: Reading) -> FallbackRouter:
     return FallbackRouter(primary, _read_similarity(within(files, "neighbours"), reading), n_trained)
 
 
-def _write_own(router: Any) -> Files:  # noqa: ANN401 - a TextRouter or an EncoderRouter, which need torch
+def _write_own(router: Any) -> Files:  # noqa: ANN401 - a router of text, which may need torch
     files: Files = router.to_files()
     return files
 
@@ -150,8 +150,12 @@ def _read_stacked(files: Files, reading: Reading) -> StackedRouter:
 
 
 def _read_text(files: Files, reading: Reading) -> Router:
-    from models.text_router import TextRouter
+    from models.minilm_classifier import MinilmClassifier, reads
+    from models.text_router import TextRouter, spec_in
 
+    spec = spec_in(files)
+    if reads(spec, files):
+        return MinilmClassifier(spec, files, n_threads=reading.n_threads)
     return TextRouter.from_files(files, n_threads=reading.n_threads, merge=True)
 
 

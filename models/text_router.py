@@ -1,6 +1,7 @@
 """Routers that read the text itself: the BERT classifier and the causal language model.
 
-Torch is imported when one is loaded, not before.
+Torch is imported when one is loaded, not before. A BERT classifier on MiniLM's structure is served without it, from the
+same files, by `models.minilm_classifier`.
 
 As files, a router is network.json and either its update (`update/...`, PEFT's two files, beside the name and hash of
 its base) or its merged weights (`checkpoint/...`, a Hugging Face folder). Updates that were merged before stand in

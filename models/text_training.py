@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, Shaped
 
 from core.errors import NotEnoughLabels
 from models.file_tree import below, put_files, within
+from models.minilm_classifier import MinilmClassifier
 from models.networks.building import (
     CHECKPOINT,
     TextNetwork,
@@ -82,7 +83,7 @@ class FineTuned:
 
 
 def fine_tune(
-    start: NetworkSpec | TextRouter,
+    start: NetworkSpec | TextRouter | MinilmClassifier,
     labels: TextLabels,
     training: TextTraining,
     *,
@@ -120,7 +121,7 @@ def fine_tune(
 
 
 def training_job(
-    start: NetworkSpec | TextRouter, labels: TextLabels, training: TextTraining
+    start: NetworkSpec | TextRouter | MinilmClassifier, labels: TextLabels, training: TextTraining
 ) -> tuple[Job, int, dict[str, bytes]]:
     """What the engine is given, how many rows were cut, and the files that the network starts from.
 
@@ -198,7 +199,9 @@ def files_of_trained(network: TextNetwork, started_from: Mapping[str, bytes], *,
     return {**record_file(whole), **below(checkpoint, CHECKPOINT)}
 
 
-def _beginning(start: NetworkSpec | TextRouter, recipe: TrainingRecipe) -> tuple[NetworkSpec, dict[str, bytes]]:
+def _beginning(
+    start: NetworkSpec | TextRouter | MinilmClassifier, recipe: TrainingRecipe
+) -> tuple[NetworkSpec, dict[str, bytes]]:
     """The record to train by and the files that it needs: of the updates before, or of a merged base."""
     own = {"lora": Lora.of(recipe), "seed": recipe.seed}
     if isinstance(start, NetworkSpec):

@@ -39,6 +39,7 @@ from pipeline.labels import Labels, knowing
 from pipeline.mf_fitting import adapt_mf, fit_mf_base
 
 if TYPE_CHECKING:
+    from models.minilm_classifier import MinilmClassifier
     from models.networks.spec import NetworkSpec
     from models.text_router import TextRouter
     from models.training.progress import StepReport
@@ -151,16 +152,18 @@ def _text_base(family: Literal["bert", "causal_lm"]) -> Callable[[Labels, How], 
     return fit_text
 
 
-def _text_adapt(base: "TextRouter", rows: Labels, how: How) -> "TextRouter":
+def _text_adapt(base: "TextRouter | MinilmClassifier", rows: Labels, how: How) -> "TextRouter":
     return _fine_tuned(base, rows, how, how.pair)
 
 
-def _fine_tuned(start: "NetworkSpec | TextRouter", rows: Labels, how: How, pair: tuple[str, str]) -> "TextRouter":
-    from models.text_router import TextRouter
+def _fine_tuned(
+    start: "NetworkSpec | TextRouter | MinilmClassifier", rows: Labels, how: How, pair: tuple[str, str]
+) -> "TextRouter":
+    from models.networks.spec import NetworkSpec
     from models.text_training import TextLabels, TextTraining, fine_tune
 
     s = how.settings
-    name = "adapted" if isinstance(start, TextRouter) else "base"
+    name = "base" if isinstance(start, NetworkSpec) else "adapted"
     targets = targets_of(*rows.qualities(*pair))
 
     def on_step(report: "StepReport") -> None:

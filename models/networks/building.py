@@ -92,26 +92,48 @@ def base_network(spec: NetworkSpec, files: Mapping[str, bytes]) -> TextNetwork:
         MissingExtra: a library is not installed.
     """
     torch_libraries()
-    with _checkpoint(spec, files) as folder:
-        found = checkpoint_sha256(folder)
-        if found != spec.base_sha256:
-            raise BundleError(
-                f"The network was trained over a checkpoint with hash {spec.base_sha256[:12]}; "
-                f"'{spec.base or CHECKPOINT}' here has {found[:12]}. Fetch the checkpoint that it was trained over, or "
-                "train with this one."
-            )
+    with checkpoint_at(spec, files, checked=True) as folder:
         network = _loaded(spec, folder)
-    if spec.before_sha256:
-        from models.networks.updates import update_sha256
-
-        for number, expected in enumerate(spec.before_sha256):
-            update = within(files, f"before/{number}")
-            if not update or update_sha256(update) != expected:
-                raise BundleError(
-                    f"The network starts from update {expected[:12]}, which is missing or altered. Train it anew."
-                )
-            network = with_update(network, update)
+    for update in updates_before(spec, files):
+        network = with_update(network, update)
     return network
+
+
+@contextmanager
+def checkpoint_at(spec: NetworkSpec, files: Mapping[str, bytes], *, checked: bool = False) -> Iterator[Path]:
+    """The folder of a network's base: the named checkpoint's, else a passing one of the files `checkpoint/...`.
+
+    Args:
+        spec: names the base and its hash.
+        files: of the network.
+        checked: refuse another checkpoint than the one that was trained over.
+
+    Raises:
+        BundleError: the base is missing, or is another.
+    """
+    if spec.base is not None:
+        yield _same(spec, checkpoint_folder(spec.base)) if checked else checkpoint_folder(spec.base)
+        return
+    with tempfile.TemporaryDirectory(prefix="preceptor-checkpoint-") as name:
+        put_files(within(files, CHECKPOINT), Path(name))
+        yield _same(spec, Path(name)) if checked else Path(name)
+
+
+def updates_before(spec: NetworkSpec, files: Mapping[str, bytes]) -> Iterator[dict[str, bytes]]:
+    """The updates that the base carries before the network's own, in order.
+
+    Raises:
+        BundleError: one is missing, or is another than it was.
+    """
+    from models.networks.updates import update_sha256
+
+    for number, expected in enumerate(spec.before_sha256):
+        update = within(files, f"before/{number}")
+        if not update or update_sha256(update) != expected:
+            raise BundleError(
+                f"The network starts from update {expected[:12]}, which is missing or altered. Train it anew."
+            )
+        yield update
 
 
 def with_update(network: TextNetwork, update: Mapping[str, bytes]) -> TextNetwork:
@@ -167,14 +189,15 @@ def tokenizer_json(spec: NetworkSpec, files: Mapping[str, bytes]) -> str:
 _WEIGHTS = ".safetensors"
 
 
-@contextmanager
-def _checkpoint(spec: NetworkSpec, files: Mapping[str, bytes]) -> Iterator[Path]:
-    if spec.base is not None:
-        yield checkpoint_folder(spec.base)
-        return
-    with tempfile.TemporaryDirectory(prefix="preceptor-checkpoint-") as name:
-        put_files(within(files, CHECKPOINT), Path(name))
-        yield Path(name)
+def _same(spec: NetworkSpec, folder: Path) -> Path:
+    found = checkpoint_sha256(folder)
+    if found != spec.base_sha256:
+        raise BundleError(
+            f"The network was trained over a checkpoint with hash {spec.base_sha256[:12]}; "
+            f"'{spec.base or CHECKPOINT}' here has {found[:12]}. Fetch the checkpoint that it was trained over, or "
+            "train with this one."
+        )
+    return folder
 
 
 def _loaded(spec: NetworkSpec, folder: Path) -> TextNetwork:
