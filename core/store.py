@@ -1,10 +1,12 @@
 """The store: one SQLAlchemy engine, SQLite by default, PostgreSQL by URL.
 
-Rooms declare their tables on `METADATA` in a file of their own (`labeling/tables.py`) and call `create_tables`.
+Rooms declare their tables on `METADATA` in modules that pyproject.toml lists (`preceptor.tables`), so that a store has
+all of them whoever opens it first. A store carries the revision of its tables (`core.migrations`).
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -12,6 +14,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 
 from core.errors import MissingExtra, PreceptorError
+from core.migrations import HEAD, UNMARKED
 
 METADATA = sa.MetaData(
     naming_convention={
@@ -23,6 +26,9 @@ METADATA = sa.MetaData(
     }
 )
 """All tables of all rooms."""
+
+REVISION = sa.Table("alembic_version", METADATA, sa.Column("version_num", sa.String(32), primary_key=True))
+"""One row: the revision of the store's tables, where Alembic looks for it."""
 
 BUSY_TIMEOUT_S = 30
 """How long a SQLite writer waits for another before it gives up."""
@@ -68,14 +74,48 @@ def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
 
 
 def create_tables(engine: sa.Engine) -> None:
-    """Create every declared table that is not there yet; safe to call from several processes at once."""
+    """Every table of every room, in a store that is new; safe to call from several processes at once.
+
+    Raises:
+        PreceptorError: the store was made by another release and must be upgraded first.
+    """
+    declare_tables()
+    with engine.connect() as connection:
+        if revision_of(connection) == HEAD:
+            return
     with writing(engine) as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(7236711)"))
-        METADATA.create_all(connection)
+        revision = revision_of(connection)
+        if revision is None:
+            METADATA.create_all(connection)
+            connection.execute(REVISION.insert().values(version_num=HEAD))
+        elif revision != HEAD:
+            url = engine.url.render_as_string(hide_password=True)
+            step = f"`preceptor store upgrade --store {url}`" if revision < HEAD else "the release that wrote it"
+            raise PreceptorError(f"The store has tables of revision {revision}, this release has {HEAD}. Use {step}.")
 
 
-def _sqlite(url: sa.URL) -> sa.Engine:
+def declare_tables() -> None:
+    """Import every module that declares tables, so that `METADATA` is whole."""
+    for module in entry_points(group="preceptor.tables"):
+        module.load()
+
+
+def revision_of(connection: sa.Connection) -> str | None:
+    """The revision of the store's tables; None for an empty store."""
+    names = set(sa.inspect(connection).get_table_names())
+    if REVISION.name in names:
+        return connection.execute(sa.select(REVISION.c.version_num)).scalar()
+    return UNMARKED if names & METADATA.tables.keys() else None
+
+
+def without_foreign_keys(url: sa.URL) -> sa.Engine:
+    """An engine for upgrades: SQLite rebuilds tables, and must not follow their keys meanwhile."""
+    return _sqlite(url, foreign_keys="OFF") if url.get_backend_name() == "sqlite" else _server(url)
+
+
+def _sqlite(url: sa.URL, *, foreign_keys: str = "ON") -> sa.Engine:
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     engine = sa.create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
@@ -86,7 +126,7 @@ def _sqlite(url: sa.URL) -> sa.Engine:
         connection.isolation_level = None
         cursor = connection.cursor()
         cursor.execute("PRAGMA journal_mode=WAL")
-        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute(f"PRAGMA foreign_keys={foreign_keys}")
         cursor.execute("PRAGMA synchronous=FULL")  # an acknowledged judgement survives a power cut
         cursor.close()
 

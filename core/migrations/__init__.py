@@ -1,0 +1,10 @@
+"""How stores of earlier releases become stores of this one; run by `preceptor store upgrade`, by Alembic underneath.
+
+A new store is created whole and marked with `HEAD`. A store at another revision is refused until it is upgraded.
+"""
+
+HEAD = "0002"
+"""The revision of this release: that of the last file in `versions/`."""
+
+UNMARKED = "0001"
+"""What a store is that has tables and no mark: releases before 0002 wrote none."""
