@@ -1,7 +1,7 @@
 """Queries in the store: what experts are to judge, with the state of their screening for identifiers.
 
 The one table of the labeling room that other rooms read: the pipeline scores queries that wait (`core.signals`).
-It never holds an answer, and a query that is held back is never handed out.
+It never holds an answer, and a query that is held back or excluded is never handed out.
 """
 
 import json
@@ -27,8 +27,16 @@ ITEMS = sa.Table(
     sa.Column("phi_state", sa.String(10), nullable=False, index=True),
     sa.Column("data_class", sa.String(20), nullable=False),
     sa.Column("imported_at", sa.String(40), nullable=False),
-    sa.CheckConstraint("phi_state IN ('clean', 'held', 'cleared')", name="phi_state"),
+    sa.CheckConstraint("phi_state IN ('clean', 'held', 'cleared', 'excluded')", name="phi_state"),
 )
+
+SHOWN_STATES = ("clean", "cleared")
+"""States in which a query may be shown. A held one waits for a person's decision; an excluded one is out for good."""
+
+
+def may_be_shown() -> sa.ColumnElement[bool]:
+    """The condition that a row of `ITEMS` is neither held back nor excluded."""
+    return ITEMS.c.phi_state.in_(SHOWN_STATES)
 
 
 def query_of(item: sa.Row[Any]) -> Query:
@@ -47,5 +55,5 @@ def query_of(item: sa.Row[Any]) -> Query:
 
 def shown_queries(connection: sa.Connection) -> Iterator[Query]:
     """Every query that experts may see, in order of id."""
-    for row in connection.execute(sa.select(ITEMS).where(ITEMS.c.phi_state != "held").order_by(ITEMS.c.id)):
+    for row in connection.execute(sa.select(ITEMS).where(may_be_shown()).order_by(ITEMS.c.id)):
         yield query_of(row)

@@ -7,7 +7,7 @@ import csv
 import gzip
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
@@ -15,6 +15,11 @@ from core.errors import DataError, MissingExtra
 
 MAX_FIELD_CHARS = 10_000_000
 """A CSV field longer than this is a fault; Python's own limit of 131,072 is too short for a contract."""
+
+PARQUET_ROWS = 1000
+"""Rows of a Parquet file decoded at a time."""
+
+_NEXT_STEP = "Mend these lines, then run the command again."
 
 
 class Row(NamedTuple):
@@ -30,13 +35,32 @@ def read_rows(path: Path) -> list[Row]:
     Raises:
         DataError: the file is missing, of another kind, or holds lines that cannot be read. Nothing is returned then.
     """
+    faults: list[str] = []
+    rows = list(stream_rows(path, faults))
+    if faults:
+        raise DataError(faults, _NEXT_STEP)
+    return rows
+
+
+def stream_rows(path: Path, faults: list[str]) -> Iterator[Row]:
+    """The readable rows of such a file, one at a time; what cannot be read is appended to `faults` on the way.
+
+    A file of any size is read in little memory. Whoever uses rows before the end must be able to undo it.
+    """
     kind = path.name.removesuffix(".gz").rpartition(".")[2].lower()
-    readers = {"jsonl": _read_jsonl, "ndjson": _read_jsonl, "csv": _read_csv, "parquet": _read_parquet}
+    readers = {"jsonl": _stream_jsonl, "ndjson": _stream_jsonl, "csv": _stream_csv, "parquet": _stream_parquet}
     if kind not in readers:
-        raise DataError([f"{path}: files end in .jsonl, .csv or .parquet, not .{kind}"], "Convert it, then try again.")
+        faults.append(f"{path}: files end in .jsonl, .csv or .parquet, not .{kind}")
+        return
     if not path.is_file():
-        raise DataError([f"{path}: no such file"], "Check the path; relative paths start at the current folder.")
-    return readers[kind](path)
+        faults.append(f"{path}: no such file; relative paths start at the current folder")
+        return
+    n_faults, n_rows = len(faults), 0
+    for row in readers[kind](path, faults):
+        n_rows += 1
+        yield row
+    if n_rows == 0 and len(faults) == n_faults:
+        faults.append(f"{path}: the file holds no rows")
 
 
 def read_all(paths: Sequence[Path]) -> list[Row]:
@@ -53,7 +77,7 @@ def read_all(paths: Sequence[Path]) -> list[Row]:
         except DataError as error:
             faults.extend(error.faults)
     if faults:
-        raise DataError(faults, "Mend these lines, then run the command again.")
+        raise DataError(faults, _NEXT_STEP)
     return rows
 
 
@@ -63,9 +87,7 @@ def _open_text(path: Path) -> TextIO:
     return path.open(encoding="utf-8-sig", newline="")
 
 
-def _read_jsonl(path: Path) -> list[Row]:
-    rows: list[Row] = []
-    faults: list[str] = []
+def _stream_jsonl(path: Path, faults: list[str]) -> Iterator[Row]:
     try:
         with _open_text(path) as file:
             for number, line in enumerate(file, start=1):
@@ -78,18 +100,15 @@ def _read_jsonl(path: Path) -> list[Row]:
                     faults.append(f"{place}: not JSON ({error})")
                     continue
                 if isinstance(values, dict):
-                    rows.append(Row(place, values))
+                    yield Row(place, values)
                 else:
                     faults.append(f"{place}: a row is a JSON object, not {type(values).__name__}")
     except (OSError, EOFError, UnicodeDecodeError) as error:
         faults.append(f"{path}: cannot be read as UTF-8 text ({error})")
-    return _rows_or_faults(path, rows, faults)
 
 
-def _read_csv(path: Path) -> list[Row]:
+def _stream_csv(path: Path, faults: list[str]) -> Iterator[Row]:
     csv.field_size_limit(MAX_FIELD_CHARS)
-    rows: list[Row] = []
-    faults: list[str] = []
     try:
         with _open_text(path) as file:
             reader = csv.DictReader(file, restkey="\0extra", strict=True)
@@ -100,34 +119,28 @@ def _read_csv(path: Path) -> list[Row]:
                 elif None in values.values():
                     faults.append(f"{place}: fewer fields than the header has ({len(reader.fieldnames or ())})")
                 else:
-                    rows.append(Row(place, dict(values)))
+                    yield Row(place, dict(values))
     except csv.Error as error:
         faults.append(f"{path}:{reader.line_num}: not CSV ({error})")
     except (OSError, EOFError, UnicodeDecodeError) as error:
         faults.append(f"{path}: cannot be read as UTF-8 text ({error})")
-    return _rows_or_faults(path, rows, faults)
 
 
-def _read_parquet(path: Path) -> list[Row]:
+def _stream_parquet(path: Path, faults: list[str]) -> Iterator[Row]:
     try:
         import pyarrow.parquet as parquet
         from pyarrow import ArrowException
     except ImportError as error:
         raise MissingExtra("pyarrow", "train", "Reading Parquet") from error
+    number = 0
     try:
-        values = parquet.read_table(path).to_pylist()
+        with parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=PARQUET_ROWS):
+                for values in batch.to_pylist():
+                    number += 1
+                    yield Row(f"{path}:{number}", values)
     except (ArrowException, OSError) as error:
-        raise DataError([f"{path}: not Parquet ({error})"], "Write the file again, then try again.") from error
-    rows = [Row(f"{path}:{number}", row) for number, row in enumerate(values, start=1)]
-    return _rows_or_faults(path, rows, [])
-
-
-def _rows_or_faults(path: Path, rows: list[Row], faults: list[str]) -> list[Row]:
-    if not rows and not faults:
-        faults = [f"{path}: the file holds no rows"]
-    if faults:
-        raise DataError(faults, "Mend these lines, then run the command again.")
-    return rows
+        faults.append(f"{path}: not Parquet ({error})")
 
 
 def _refuse_constant(name: str) -> float:

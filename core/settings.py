@@ -33,6 +33,10 @@ class ModelSettings(Settings):
     """Price of a million output tokens, in US dollars."""
     timeout_s: float = Field(60.0, gt=0)
     """Seconds to wait for an answer before the call counts as failed."""
+    may_see_identified: bool = False
+    """Whether texts of patients may be sent to this endpoint, as under a business associate agreement.
+    Unset, `label import --ask` sends texts of the classes `limited` and `identified`, and texts in which an
+    identifier was found, only to an endpoint on this machine."""
 
 
 class PairSettings(Settings):

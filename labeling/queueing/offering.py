@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from core.items import ITEMS, query_of
+from core.items import ITEMS, may_be_shown, query_of
 from core.records import Query
 from core.store import writing
 from labeling.content.screening import masked_identity
@@ -193,7 +193,7 @@ def _in_hand(expert: str) -> sa.Select[Any]:
             ASSIGNMENTS.c.expert == expert,
             ASSIGNMENTS.c.is_waiting,
             ASSIGNMENTS.c.purpose != "qualification",
-            ITEMS.c.phi_state != "held",
+            may_be_shown(),
         )
     )
 
@@ -243,7 +243,7 @@ def _next_gold(connection: sa.Connection, expert: str, rules: OfferRules, now: d
         sa.select(GOLD.c.pair_id)
         .join(PAIRS, PAIRS.c.id == GOLD.c.pair_id)
         .join(ITEMS, ITEMS.c.id == PAIRS.c.item_id)
-        .where(GOLD.c.kind == "hidden", ITEMS.c.phi_state != "held", ~known)
+        .where(GOLD.c.kind == "hidden", may_be_shown(), ~known)
         .order_by(GOLD.c.pair_id)
         .limit(1)
     )
@@ -263,7 +263,7 @@ def _next_repeat(connection: sa.Connection, expert: str, rules: OfferRules, now:
             JUDGEMENTS.c.expert == expert,
             JUDGEMENTS.c.purpose == "work",
             JUDGEMENTS.c.at <= timestamp(now - rules.repeat_after),
-            ITEMS.c.phi_state != "held",
+            may_be_shown(),
             stands(),
             ~seen_twice,
         )

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from core.items import ITEMS
+from core.items import ITEMS, may_be_shown
 from core.records import Stakes
 from labeling.tables import ASSIGNMENTS, PAIRS, QUEUE
 from web.sessions import timestamp
@@ -95,7 +95,7 @@ def set_wanted(connection: sa.Connection, *, high: int, low: float, audit: int) 
 
 def refresh(connection: sa.Connection, pair_ids: Iterable[str]) -> None:
     """Set whether pairs are open, after a count, a stream or an item's state changed."""
-    shown = sa.exists().where(PAIRS.c.id == QUEUE.c.pair_id, ITEMS.c.id == PAIRS.c.item_id, ITEMS.c.phi_state != "held")
+    shown = sa.exists().where(PAIRS.c.id == QUEUE.c.pair_id, ITEMS.c.id == PAIRS.c.item_id, may_be_shown())
     is_open = sa.and_(QUEUE.c.n_taken < QUEUE.c.wanted, QUEUE.c.stream.not_in(UNSEEN_STREAMS), shown)
     ids = list(pair_ids)
     for start in range(0, len(ids), LOOKUP_ROWS):

@@ -1,7 +1,7 @@
 """The labeling tables on the shared store, by what they are about."""
 
 from core.items import ITEMS
-from labeling.tables.content import ANSWERS, PAIRS, PHI_FINDINGS, SAMPLING
+from labeling.tables.content import ANSWERS, PAIRS, PHI_FINDINGS, REDACTIONS, SAMPLING
 from labeling.tables.judgements import (
     ACKNOWLEDGEMENTS,
     ADJUDICATIONS,
@@ -36,6 +36,7 @@ __all__ = [
     "PHI_FINDINGS",
     "QUALIFICATIONS",
     "QUEUE",
+    "REDACTIONS",
     "RETRACTIONS",
     "SAMPLING",
     "SELECTED",

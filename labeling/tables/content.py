@@ -1,12 +1,15 @@
 """Tables of what is judged: answers, pairs, how items were chosen and what the screen for identifiers found.
 
-Content is only ever added. `label_item` itself stands in `core.items`, since the pipeline reads it.
+Content is only ever added; a text that is masked is replaced where it stands, and what stood there moves to
+`label_redaction`, so that no reader can show it by mistake. `label_item` itself stands in `core.items`, since the
+pipeline reads it.
 
 | table | one row is |
 |---|---|
 | label_sampling | how an item was chosen, where the import said so: its weight and its chance of inclusion |
 | label_phi_finding | a kind of identifier found in an item, with a count, never the text |
 | label_answer | one model's answer to an item; its id is a hash, so its order says nothing about the model |
+| label_redaction | a text that was masked: what stood there before, and where identifiers stood; for stewards alone |
 | label_pair | an item with two of its answers, in canonical order |
 """
 
@@ -14,7 +17,7 @@ import sqlalchemy as sa
 
 from core.items import ITEMS
 from core.store import METADATA
-from labeling.tables.types import HASH, NAME
+from labeling.tables.types import HASH, MOMENT, NAME
 
 SAMPLING = sa.Table(
     "label_sampling",
@@ -32,6 +35,20 @@ PHI_FINDINGS = sa.Table(
     sa.Column("item_id", sa.ForeignKey(ITEMS.c.id), primary_key=True),
     sa.Column("kind", sa.String(40), primary_key=True),
     sa.Column("n", sa.Integer, nullable=False),
+)
+
+REDACTIONS = sa.Table(
+    "label_redaction",
+    METADATA,
+    sa.Column("item_id", sa.ForeignKey(ITEMS.c.id), primary_key=True),
+    # "messages", or the id of an answer.
+    sa.Column("part", HASH, primary_key=True),
+    # 0 the first time; a part that is masked again keeps both texts before.
+    sa.Column("edition", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("original", sa.Text, nullable=False),
+    sa.Column("spans", sa.Text, nullable=False),
+    sa.Column("by", NAME, nullable=False),
+    sa.Column("at", MOMENT, nullable=False),
 )
 
 ANSWERS = sa.Table(
