@@ -1,7 +1,7 @@
 """The class of each item from several experts' labels, with each expert's own confusions (Dawid & Skene).
 
-Two to five experts say too little for plain EM, which makes up a class or believes one expert. So every expert starts with
-imagined labels, most of them right (a Dirichlet prior on each row of the confusion matrix), and EM climbs to the
+Two to five experts say too little for plain EM, which makes up a class or believes one expert. So every expert starts
+with imagined labels, most of them right (a Dirichlet prior on each row of the confusion matrix), and EM climbs to the
 posterior mode. Never draws.
 
 Source: Dawid & Skene (1979), *Maximum likelihood estimation of observer error-rates using the EM algorithm*; the prior
@@ -139,4 +139,4 @@ def _shares(counts: Float[np.ndarray, "*n k"]) -> Float[np.ndarray, "*n k"]:
 
 def _log(chances: Float[np.ndarray, "*n k"]) -> Float[np.ndarray, "*n k"]:
     """Logarithm with a floor, so that what was never seen is all but impossible and 0 times it is 0."""
-    return np.log(np.maximum(chances, 1e-300))
+    return np.asarray(np.log(np.maximum(chances, 1e-300)))
