@@ -1,0 +1,97 @@
+"""What must survive: medical codes, laboratory values, doses, and diseases named after people. Finds no identifier."""
+
+import re
+from functools import cache
+
+from labeling.phi.findings import Finding
+from labeling.phi.word_lists import eponym_phrases, family_names, folded, given_names, ordinary_words
+
+_UNIT = (
+    r"(?:mg|mcg|µg|ug|g|kg|lb|lbs|oz|mL|ml|L|dL|cc|units?|IU|mEq|mmol|mol|mmHg|cm|mm|bpm|%|tabs?|tablets?|caps?|capsules?|puffs?"
+    r"|drops?|gtt|mCi|Gy|cGy|kcal|ng|pg|fL|U)"
+)
+_CODES = re.compile(
+    r"(?<![\w.-])(?:"
+    # label and code: whatever follows the name of a code system
+    r"(?i:ICD-?(?:9|10|11|O)?(?:-?(?:CM|PCS|AM))?|CPT|HCPCS|LOINC|NDC|SNOMED(?:[ -]?CT)?|SCTID|RxNorm|RxCUI|UMLS|CUI|CVX|DRG|MS-DRG|APC|HCC"
+    r"|DSM-?(?:IV|5)?(?:-TR)?|CDT|ICD-O-3|revenue\s+code|modifiers?|type\s+of\s+bill|TOB|POS|place\s+of\s+service|condition\s+code"
+    r"|taxonomy(?:\s+code)?|FY)"
+    r"(?:\s*(?:codes?|version|no\.?|\#|:|=))*\s*(?=[\w.-]*\d)[A-Za-z]{0,2}\d[\w.]*(?:-\w+)*(?:,\s*(?=[\w.-]*\d)[A-Z]?\d[\w.-]*)*"
+    # ICD-10-CM and ICD-10-PCS, ICD-9
+    r"|[A-TV-Z]\d[0-9A-Z](?:\.[0-9A-Z]{1,4})?|[A-TV-Z]\d[0-9A-Z]{2,5}|(?=[A-Z]*\d)[0-9A-HJ-NP-Z]{7}|[EV]?\d{2,3}\.\d{1,2}"
+    # CPT with modifiers, HCPCS, LOINC, NDC, morphology
+    r"|\d{4}[0-9FTUM](?:-[A-Z0-9]{2}){0,4}|[A-V]\d{4}(?:-[A-Z0-9]{2}){0,4}|\d{3,5}-\d|\d{4}-\d{4}-\d{1,2}|\d{5}-\d{3,4}-\d{1,2}|\d{4}/[0-369]"
+    # SNOMED CT as concept and term
+    r"|\d{6,18}\s?\|[^|\n]{2,80}\|"
+    r")(?![\w-]|\.\d)"
+)
+_VALUES = re.compile(
+    rf"(?<![\w.-])\d+(?:[.,]\d+)?(?:\s?[-–/x×]\s?\d+(?:[.,]\d+)?){{0,3}}\s?{_UNIT}(?:/(?:\d+\s?)?{_UNIT}|/(?:day|d|hr|h|min|kg|m2|dose|week))*(?!\w)"
+    r"|\b(?i:HbA1c|A1c|hemoglobin|Hgb|Hb|WBC|RBC|platelets?|creatinine|BUN|eGFR|GFR|sodium|potassium|glucose|INR|PTT|TSH|T4|LDL|HDL|PSA"
+    r"|troponin|BNP|lactate|pH|EF|LVEF|BMI|BP|HR|RR|SpO2|sat|pulse|temp|bilirubin|albumin|calcium|AST|ALT|ferritin|CRP|ESR|GCS|Apgar|APGAR"
+    r"|MELD|score|stage|grade|gravida|para|FEV1|CD4|titer|ratio)"
+    r"(?:\s*(?:of|is|was|at|[:=<>~]))*\s*\d+(?:[.,]\d+)?(?:\s?[-–/:]\s?\d+(?:[.,]\d+)?)?\s?%?(?![\d/.-]*\d)"
+)
+_NOUN = (
+    r"(?:disease|syndrome|chromosome|variant|sign|signs|test|score|scale|criteria|classification|class|stage|staging|grade|system|index|rules?|fracture|dislocation"
+    r"|lymphoma|sarcoma|tumou?r|carcinoma|thyroiditis|lesion|nodes?|nodules?|spots?|lines?|rings?|bod(?:y|ies)|cells?|esophagus|oesophagus|ulcer"
+    r"|palsy|paralysis|chorea|ataxia|dementia|disorder|anomaly|malformation|deformity|deformities|contracture|cyst|hernia|fistula|abscess|gland"
+    r"|duct|ligament|tendon|procedure|operation|repair|technique|maneuver|manoeuvre|method|catheter|tube|drain|balloon|wire|nail|pins?|screw|plate"
+    r"|surgery|angina|aneurysm|fundoplication|anastomosis|resection|incision|phenomenon|reflex|triad|tetralogy|pentad|stroke|lobe|loop"
+    r"|muscular|dystrophy|anemia|anaemia|granulomatosis|arteritis|purpura|nephropathy|neuropathy|encephalopathy|enceph\w+|myasthenic|psychosis"
+    r"|gangrene|cirrhosis|jaundice|respiration|virus|infection|monitor|ultrasound|effect|exercises?|level|type|area|aphasia|reaction|stain"
+    r"|agar|number|murmur|position|space|pouch|diverticulum|sphincter|hepatitis|coma|bowel|ankle|knee|heart|hip|toe|elbow|foot|hand|joint"
+    r"|tic|spasm|splint|forceps|retractor|clamp|pump|risk|patch(?:es)?|I{1,3}V?|[0-9])"
+)
+
+
+@cache
+def _eponym_pattern() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
+    """Phrases of several words; words that nobody bears today; words that many people bear, beside what they name."""
+    joined = [re.escape(phrase) for phrase in eponym_phrases() if re.search(r"[ -]", phrase)]
+    phrases = "|".join(joined).replace(r"\ ", "[ -]").replace(r"\-", "[ -–]")
+    single = [phrase for phrase in eponym_phrases() if not re.search(r"[ -]", phrase)]
+    borne = [phrase for phrase in single if _is_borne(folded(phrase))]
+    rare = [phrase for phrase in single if not _is_borne(folded(phrase))]
+    tail = rf"(?:['’]s?)?(?:[ -][a-z]+)?[ -]{_NOUN}\b"
+    return (
+        re.compile(rf"(?<!\w)(?i:{phrases})(?:['’]s)?(?!\w)(?:[ -]{_NOUN}\b)?"),
+        re.compile(rf"(?<!\w)(?:{'|'.join(rare)})(?:['’]s?)?(?!\w)(?:[ -]{_NOUN}\b)?", re.IGNORECASE),
+        re.compile(rf"(?<!\w)(?i:{'|'.join(borne)})(?:['’]s?(?=[ ][a-z])|(?i:{tail}))(?!\w)(?:[ ]{_NOUN}\b)?"),
+    )
+
+
+def allowed_spans(text: str) -> list[tuple[int, int]]:
+    """Spans of codes, values, doses and eponyms, in order of their start; they may overlap.
+
+    >>> text = "CPT 99214 for I50.9; HbA1c 8.9, Hodgkin lymphoma, Graves' disease"
+    >>> [text[start:end] for start, end in allowed_spans(text)]
+    ['CPT 99214', 'I50.9', 'HbA1c 8.9', 'Hodgkin lymphoma', "Graves' disease"]
+    """
+    patterns = (_CODES, _VALUES, *_eponym_pattern())
+    return sorted(match.span() for pattern in patterns for match in pattern.finditer(text))
+
+
+def kept_by_the_allow_list(text: str, findings: list[Finding], spans: list[tuple[int, int]]) -> list[Finding]:
+    """Findings that say more than an allowed span does: labelled ones, and those with a word outside of all spans.
+
+    "Hodgkin lymphoma" taken for a person goes; "John Hodgkin", an address with "I10" in it, and "MRN I50" stay.
+    """
+    return [f for f in findings if f.is_labelled or not spans or _says_more(text, f, spans)]
+
+
+def _says_more(text: str, finding: Finding, spans: list[tuple[int, int]]) -> bool:
+    near = [(start, end) for start, end in spans if start < finding.end and end > finding.start]
+    if not near:
+        return True
+    words = re.finditer(r"\w+", text[finding.start : finding.end])
+    outside = (
+        word[0]
+        for word in words
+        if not any(s < finding.start + word.end() and e > finding.start + word.start() for s, e in near)
+    )
+    return any(len(word) > 1 and folded(word) not in ordinary_words() for word in outside)
+
+
+def _is_borne(word: str) -> bool:
+    return word in family_names() or word in given_names() or word in ordinary_words() or len(word) <= 3
