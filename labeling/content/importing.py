@@ -18,8 +18,9 @@ from core.ledger import append_in
 from core.reading import read_all
 from core.records import Answer
 from core.store import writing
-from labeling.content.rows import Entry, answer_id, content_id, entry_of, fault_sentences, fields_not_used
-from labeling.content.screening import names_a_model, phi_kinds
+from labeling.content.rows import Entry, answer_id, entry_of, fault_sentences
+from labeling.content.identifiers import kinds_of as phi_kinds
+from labeling.content.identity import names_a_model
 from labeling.queueing.places import add_pairs, refresh_item, wanted_experts
 from labeling.tables import ANSWERS, ITEMS, PAIRS, PHI_FINDINGS, SAMPLING
 from web.sessions import timestamp
@@ -95,7 +96,7 @@ def read_entries(
             faults.extend(f"{row.place}: {sentence}" for sentence in fault_sentences(error))
     if faults:
         raise DataError(faults, "Mend these rows (docs/labeling.md shows the form), then import again.")
-    return entries, fields_not_used(rows)
+    return entries, ()
 
 
 def import_pairs(
@@ -174,7 +175,7 @@ def held_items(connection: sa.Connection) -> list[str]:
 
 
 def _plan(connection: sa.Connection, entries: Sequence[Entry], *, rules: ImportRules, now: datetime) -> _Plan:
-    known_pairs = _known(connection, PAIRS.c.content_sha256, PAIRS.c.id, map(content_id, entries))
+    known_pairs = _known(connection, PAIRS.c.content_sha256, PAIRS.c.id, (entry.content for entry in entries))
     ids = {entry.pair.query.id for entry in entries}
     messages_of_item = _known(connection, ITEMS.c.id, ITEMS.c.messages, ids)
     answers_of_item = {
@@ -184,7 +185,7 @@ def _plan(connection: sa.Connection, entries: Sequence[Entry], *, rules: ImportR
     }
     plan, faults, seen = _Plan(known_stakes=_known(connection, ITEMS.c.id, ITEMS.c.stakes, ids)), [], set(known_pairs)
     for entry in entries:
-        content, query = content_id(entry), entry.pair.query
+        content, query = entry.content, entry.pair.query
         if content in seen:
             continue
         messages = canonical_json([message.model_dump() for message in query.messages])

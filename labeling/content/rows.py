@@ -17,7 +17,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from core.fingerprint import of_json
+from core.errors import PreceptorError
+from core.fingerprint import canonical_json, of_json
 from core.reading import Row
 from core.records import Answer, InclusionProbability, Pair, Query, Record, Weight, messages_of
 
@@ -25,6 +26,8 @@ QUERY_FIELDS = ("query", "messages", "question", "prompt", "text")
 ANSWER_FIELDS = ("answers", "results", "models")
 SAMPLING_FIELDS = ("weight", "inclusion_probability")
 OPTIONAL_FIELDS = ("domain", "stakes", "stratum", "group", "topic", "reference")
+PLAIN_FIELDS = ("id", *OPTIONAL_FIELDS, *SAMPLING_FIELDS)
+MAPPABLE_FIELDS = ("query", "answers", *PLAIN_FIELDS)
 
 
 class Entry(Record):
@@ -32,6 +35,12 @@ class Entry(Record):
 
     place: str
     pair: Pair
+    first_id: str
+    second_id: str
+    content: str
+    """A hash of the query's text and both answers, whatever the row's id: equal for duplicates."""
+    messages: str
+    """The query's messages as canonical JSON."""
     weak: str | None
     strong: str | None
     weight: Weight = 1.0
@@ -39,8 +48,13 @@ class Entry(Record):
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """All text that an expert would see."""
+        """All text that an expert would see: the query, the first answer, the second."""
         return (self.pair.query.text, self.pair.first.text, self.pair.second.text)
+
+    @property
+    def answers(self) -> tuple[tuple[str, Answer], tuple[str, Answer]]:
+        """Both answers with their ids."""
+        return ((self.first_id, self.pair.first), (self.second_id, self.pair.second))
 
 
 def entry_of(row: Row, *, weak: str | None = None, strong: str | None = None) -> Entry:
@@ -51,32 +65,44 @@ def entry_of(row: Row, *, weak: str | None = None, strong: str | None = None) ->
     Raises:
         ValueError: what the row lacks, in one sentence.
     """
+    query, messages = query_in(row)
+    answers = _answers(row.values)
+    chosen = [_answer(query, model, answers[model]) for model in _chosen(answers, weak, strong)]
+    (first_id, first), (second_id, second) = sorted(((answer_id(answer), answer) for answer in chosen), key=_by_id)
+    sampling = {field: row.values[field] for field in SAMPLING_FIELDS if row.values.get(field) not in (None, "")}
+    return Entry(
+        place=row.place,
+        pair=Pair(id=of_json([first_id, second_id]), query=query, first=first, second=second),
+        first_id=first_id,
+        second_id=second_id,
+        content=of_json([json.loads(messages), sorted([answer.model, answer.text] for answer in chosen)]),
+        messages=messages,
+        weak=weak,
+        strong=strong,
+        **sampling,
+    )
+
+
+def query_in(row: Row) -> tuple[Query, str]:
+    """The query of a row, and its messages as canonical JSON.
+
+    Raises:
+        ValueError: what the row lacks, in one sentence.
+    """
     messages = messages_of(_asked(row.values))
     if not any(message.content.strip() for message in messages):
         raise ValueError("the query is empty")
-    answers = _answers(row.values)
-    models = _chosen(answers, weak, strong)
-    optional = {field: row.values[field] for field in OPTIONAL_FIELDS if row.values.get(field) not in (None, "")}
+    written = [{"role": message.role, "content": message.content} for message in messages]
     given_id = row.values.get("id")
     # Without an id the query's content names it, so the same file gives the same ids again.
-    identity = str(given_id) if given_id not in (None, "") else of_json([m.model_dump() for m in messages])[:16]
-    query = Query(id=identity, messages=messages, **optional)
-    written = sorted((_answer(query, model, answers[model]) for model in models), key=answer_id)
-    pair = Pair(id=of_json([answer_id(answer) for answer in written]), query=query, first=written[0], second=written[1])
-    sampling = {field: row.values[field] for field in SAMPLING_FIELDS if row.values.get(field) not in (None, "")}
-    return Entry(place=row.place, pair=pair, weak=weak, strong=strong, **sampling)
+    identity = str(given_id) if given_id not in (None, "") else of_json(written)[:16]
+    optional = {field: row.values[field] for field in OPTIONAL_FIELDS if row.values.get(field) not in (None, "")}
+    return Query(id=identity, messages=messages, **optional), canonical_json(written)
 
 
 def answer_id(answer: Answer) -> str:
     """A hash of what was answered to which query by whom: it orders answers, and its order says nothing."""
     return of_json([answer.query_id, answer.model, answer.text])
-
-
-def content_id(entry: Entry) -> str:
-    """A hash of the query's text and both answers, whatever the row's id: equal for duplicates."""
-    pair = entry.pair
-    answers = sorted([answer.model, answer.text] for answer in (pair.first, pair.second))
-    return of_json([[message.model_dump() for message in pair.query.messages], answers])
 
 
 def fault_sentences(error: ValueError) -> list[str]:
@@ -86,11 +112,53 @@ def fault_sentences(error: ValueError) -> list[str]:
     return [str(error)]
 
 
-def fields_not_used(rows: Sequence[Row]) -> tuple[str, ...]:
-    """Fields of the rows that the import passes over, sorted."""
-    used = {"id", *QUERY_FIELDS, *ANSWER_FIELDS, *OPTIONAL_FIELDS, *SAMPLING_FIELDS}
-    names = {name for row in rows for name in row.values}
-    return tuple(sorted(name for name in names - used if not name.startswith(("answers.", "cost_usd."))))
+def readings_of(values: Mapping[str, Any], *, asks: bool = False) -> dict[str, str | None]:
+    """What each field of a row is read as; None where it is passed over. With `asks`, answers come from elsewhere.
+
+    >>> readings_of({"question": "?", "text": "?", "answers": {"a": "x"}, "note": 1})
+    {'question': 'query', 'text': None, 'answers': 'answers', 'note': None}
+    """
+    query = next((field for field in QUERY_FIELDS if values.get(field)), None)
+    answers = next((field for field in ANSWER_FIELDS if values.get(field)), None)
+    readings: dict[str, str | None] = {}
+    for field in values:
+        if field == query:
+            readings[field] = "query"
+        elif field == answers and not asks:
+            readings[field] = "answers"
+        elif field in PLAIN_FIELDS or (answers is None and not asks and field.startswith(("answers.", "cost_usd."))):
+            readings[field] = field
+        else:
+            readings[field] = None
+    return readings
+
+
+def renamed(values: Mapping[str, Any], mapping: Mapping[str, str]) -> dict[str, Any]:
+    """A row with foreign fields under the names that are read here; a field that had such a name gives way.
+
+    >>> renamed({"question_text": "?", "query": "old", "id": 1}, {"query": "question_text"})
+    {'id': 1, 'query': '?'}
+    """
+    taken = {field: values[foreign] for field, foreign in mapping.items() if foreign in values}
+    return {field: value for field, value in values.items() if field not in {*mapping.values(), *taken}} | taken
+
+
+def mapping_of(options: Sequence[str]) -> dict[str, str]:
+    """The mapping that options of the form `query=question_text` describe.
+
+    Raises:
+        PreceptorError: an option has no such form, or names a field that is not read.
+    """
+    mapping: dict[str, str] = {}
+    for option in options:
+        field, _, foreign = option.partition("=")
+        if not foreign or not (field in MAPPABLE_FIELDS or field.startswith(("answers.", "cost_usd."))):
+            raise PreceptorError(
+                f"'{option}' maps nothing. Write FIELD=COLUMN, with FIELD one of {', '.join(MAPPABLE_FIELDS)}, "
+                "answers.MODEL or cost_usd.MODEL."
+            )
+        mapping[field] = foreign
+    return mapping
 
 
 def _asked(values: Mapping[str, Any]) -> str | list[Mapping[str, Any]]:
@@ -149,6 +217,10 @@ def _answer(query: Query, model: str, given: Mapping[str, Any]) -> Answer:
     return Answer(
         query_id=query.id, model=model, text=text, cost_usd=given.get("cost_usd"), latency_ms=given.get("latency_ms")
     )
+
+
+def _by_id(one: tuple[str, Answer]) -> str:
+    return one[0]
 
 
 def _json(text: str, field: str) -> Any:  # noqa: ANN401 - JSON is anything

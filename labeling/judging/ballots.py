@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from core.errors import PreceptorError
 from core.records import Stakes, Verdict
-from labeling.content.screening import phi_kinds
+from labeling.content.identifiers import kinds_in_reason
 
 MAX_REASON_CHARS = 4000
 
@@ -142,7 +142,7 @@ def in_pair_order(left: bool | None, right: bool | None, *, swapped: bool) -> tu
 def _check_words(ballot: Ballot, rules: JudgingRules) -> None:
     if len(ballot.reason) > MAX_REASON_CHARS:
         raise PreceptorError(f"The reason has {len(ballot.reason)} characters. Keep it to {MAX_REASON_CHARS}.")
-    if kinds := phi_kinds([ballot.reason]):
+    if kinds := kinds_in_reason(ballot.reason):
         names = " and ".join(kind.replace("_", " ") for kind in kinds)
         raise PreceptorError(f"The reason seems to hold a patient's {names}. Leave identifiers out of it.")
     _refuse_unknown("reason", ballot.reason_codes, rules.reason_codes)

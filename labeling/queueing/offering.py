@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from core.items import ITEMS, may_be_shown, query_of
 from core.records import Query
 from core.store import writing
-from labeling.content.screening import masked_identity
+from labeling.content.identity import masked_identity
 from labeling.queueing.places import release_expired, take
 from labeling.queueing.sides import anchor_is_left, is_swapped
 from labeling.tables import ANSWERS, ASSIGNMENTS, EXPERTS, GOLD, JUDGEMENTS, PAIRS, QUEUE, stands
