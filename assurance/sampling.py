@@ -2,13 +2,15 @@
 
 Rows that score high are chosen more often, so their plain mean says nothing about the pool. Each row's inclusion
 probability pi is therefore fixed before anything is drawn, the draw keeps it exactly, and means weight by 1 / pi.
-Draws only from the `rng` that is passed. One draw from one pool: rows chosen in several draws have several pi.
+Draws only from the `rng` that is passed. Several draws, each from what the earlier ones left, are joined by
+`batched_mean`; weights of rows from different draws never go into one plain weighted mean.
 
 Sources: Madow (1949), *On the theory of systematic sampling, II* (the draw); Särndal, Swensson & Wretman (1992), *Model
 Assisted Survey Sampling*, sections 3.6.2 (pi proportional to size), 5.7 (Hájek's mean); Hansen & Hurwitz (1943) for the
 variance; Korn & Graubard (1998) for limits of a proportion from few effective labels.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,7 +98,22 @@ def inclusion_probabilities(
     pool = len(scores)
     if n >= pool:
         return np.ones(pool)
-    size = (1.0 - uniform_floor) * softmax(scores / temperature) + uniform_floor / pool
+    return proportional_probabilities((1.0 - uniform_floor) * softmax(scores / temperature) + uniform_floor / pool, n)
+
+
+def proportional_probabilities(size: Float[np.ndarray, " pool"], n: int) -> Float[np.ndarray, " pool"]:
+    """n times each row's share of all sizes; what exceeds 1 is shared out among the others. All of a pool of n or fewer.
+
+    Args:
+        size: positive; how much of the pool each row stands for.
+        n: rows to draw, at least one.
+
+    >>> proportional_probabilities(np.array([1.0, 1.0, 2.0]), 2).tolist()
+    [0.5, 0.5, 1.0]
+    """
+    pool = len(size)
+    if n >= pool:
+        return np.ones(pool)
     is_certain = np.zeros(pool, dtype=bool)
     while True:
         open_n = n - int(is_certain.sum())
@@ -107,18 +124,27 @@ def inclusion_probabilities(
         is_certain |= exceeds
 
 
-def systematic_draw(inclusion_p: Float[np.ndarray, " pool"], *, rng: np.random.Generator) -> Int[np.ndarray, " n"]:
+def systematic_draw(
+    inclusion_p: Float[np.ndarray, " pool"],
+    *,
+    rng: np.random.Generator,
+    places: Float[np.ndarray, " pool"] | None = None,
+) -> Int[np.ndarray, " n"]:
     """Rows drawn so that each is in with exactly its probability, and as many as the probabilities sum to.
 
-    Madow's draw: the rows lie end to end in random order, each as long as its probability, and a comb of teeth one
-    apart is laid on them at a uniform offset.
+    Madow's draw: the rows lie end to end, each as long as its probability, and a comb of teeth one apart is laid on
+    them at a uniform offset. Where rows that resemble each other lie near each other, the draw is spread evenly over
+    what there is, as if it had been stratified.
 
     Args:
         inclusion_p: chance of each row, in (0, 1]; they sum to a whole number.
-        rng: draws the order and the offset.
+        rng: draws the offset, and the order where no places are given or where they are equal.
+        places: rows lie in ascending order of these; None: in random order.
     """
     is_certain = inclusion_p >= CERTAIN
     order = rng.permutation(np.flatnonzero(~is_certain))
+    if places is not None:
+        order = order[np.argsort(places[order], kind="stable")]
     n_open = round(float(inclusion_p[order].sum()))
     teeth = rng.random() + np.arange(n_open)
     places = np.searchsorted(np.cumsum(inclusion_p[order]), teeth, side="right")
@@ -141,9 +167,43 @@ def horvitz_thompson(values: Float[np.ndarray, " n"], inclusion_p: Float[np.ndar
     >>> horvitz_thompson(np.array([1.0, 0.0, 1.0]), np.array([0.5, 0.25, 1.0]), pool=6).estimate
     0.5
     """
-    _check(values, inclusion_p)
-    terms = values / inclusion_p
-    return _with_limits(float(terms.sum() / pool), terms / pool, inclusion_p)
+    return batched_mean([(values, inclusion_p)], pool=pool)
+
+
+def batched_mean(batches: Sequence[tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]], *, pool: int) -> Interval:
+    """Unbiased mean of the pool from several draws, each from the rows that the earlier draws left.
+
+    Scores may depend on earlier labels. Each draw alone estimates the mean (labels before it as they are, the rest by
+    Horvitz and Thompson), its error has mean 0 given all before it, and the draws count by their numbers of rows.
+    Source: the construction of Des Raj (1956) for ordered draws, with draws of many rows.
+
+    Args:
+        batches: per draw, in order, the values of its rows, each in [0, 1], and their inclusion probabilities.
+        pool: rows in the pool before the first draw.
+
+    Raises:
+        NotEnoughLabels: a draw has fewer than two rows.
+        ValueError: as in `horvitz_thompson`, or there is no draw.
+
+    Two of eight rows are drawn, both 1: the draw says (4 + 4) / 8. Two of the six that are left are both 0: with the
+    two that are known, that draw says (2 + 0) / 8. Both count alike:
+
+    >>> batched_mean([(np.ones(2), np.full(2, 1 / 4)), (np.zeros(2), np.full(2, 1 / 3))], pool=8).estimate
+    0.625
+    """
+    if not batches:
+        raise ValueError("There is no draw. Pass the values and inclusion probabilities of one at least.")
+    for values, inclusion_p in batches:
+        _check(values, inclusion_p)
+    n = sum(len(values) for values, _ in batches)
+    known = estimate = 0.0
+    terms = []
+    for values, inclusion_p in batches:
+        share = len(values) / n
+        terms.append(share * values / inclusion_p / pool)
+        estimate += share * known / pool + float(terms[-1].sum())
+        known += float(values.sum())
+    return _with_limits(estimate, terms, [inclusion_p for _, inclusion_p in batches])
 
 
 def hajek(values: Float[np.ndarray, " n"], inclusion_p: Float[np.ndarray, " n"]) -> Interval:
@@ -161,7 +221,7 @@ def hajek(values: Float[np.ndarray, " n"], inclusion_p: Float[np.ndarray, " n"])
     _check(values, inclusion_p)
     weights = 1.0 / inclusion_p
     mean = float(weights @ values / weights.sum())
-    return _with_limits(mean, weights * (values - mean) / weights.sum(), inclusion_p)
+    return _with_limits(mean, [weights * (values - mean) / weights.sum()], [inclusion_p])
 
 
 def effective_labels(inclusion_p: Float[np.ndarray, " n"]) -> float:
@@ -174,21 +234,29 @@ def effective_labels(inclusion_p: Float[np.ndarray, " n"]) -> float:
     return float(weights.sum() ** 2 / np.sum(weights**2))
 
 
-def _with_limits(estimate: float, terms: Float[np.ndarray, " n"], inclusion_p: Float[np.ndarray, " n"]) -> Interval:
+def _with_limits(
+    estimate: float, terms: Sequence[Float[np.ndarray, " n"]], inclusion_p: Sequence[Float[np.ndarray, " n"]]
+) -> Interval:
     """The wider of two pairs of limits: Student's t, and exact binomial at the effective number of labels.
 
-    The variance is that of a draw with replacement: a systematic draw in random order varies less. Rows that were
+    The variance is that of draws with replacement: a systematic draw in random order varies less. Rows that were
     certain do not vary. A systematic draw has no unbiased variance of its own: some pairs of rows never come together.
+
+    Args:
+        estimate: the mean.
+        terms: per draw, what each row adds to it.
+        inclusion_p: per draw, the inclusion probabilities.
     """
-    variable = terms[inclusion_p < CERTAIN]
-    if not len(variable):
+    variable = [term[p < CERTAIN] for term, p in zip(terms, inclusion_p, strict=True)]
+    variable = [term for term in variable if len(term)]
+    if not variable:
         return Interval(estimate=estimate, low=estimate, high=estimate)
-    if len(variable) < 2:
+    if min(len(term) for term in variable) < 2:
         raise NotEnoughLabels("One row was drawn by chance; a mean of one has no interval. Draw at least two.")
-    variance = len(variable) * float(np.var(variable, ddof=1))
-    half = float(t.isf(TAIL, len(variable) - 1)) * variance**0.5
+    variance = sum(len(term) * float(np.var(term, ddof=1)) for term in variable)
+    half = float(t.isf(TAIL, sum(len(term) - 1 for term in variable))) * variance**0.5
     rate = min(max(estimate, 0.0), 1.0)
-    n = effective_labels(inclusion_p)
+    n = sum(effective_labels(p) for p in inclusion_p)
     if variance > 0 and 0 < rate < 1:
         n = min(n, rate * (1.0 - rate) / variance)
     k = rate * n

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from assurance.sampling import (
+    batched_mean,
     choose,
     effective_labels,
     hajek,
@@ -175,3 +176,36 @@ def test_weighted_means_of_actively_chosen_rows_are_unbiased_and_covered_and_the
     assert covered["ht"] / repetitions >= 0.95 - slack
     assert covered["hajek"] / repetitions >= 0.95 - slack
     assert covered["plain"] < covered["hajek"]
+
+
+@pytest.mark.validity
+def test_batches_whose_scores_follow_earlier_labels_still_give_unbiased_and_covered_means():
+    rng = np.random.default_rng(113)
+    pool, batch, repetitions = 1000, 40, 1200
+    group = rng.integers(0, 10, pool)
+    needed = (rng.random(pool) < group / 15).astype(float)
+    truth = needed.mean()
+
+    estimates, covered, plain = [], 0, []
+    for _ in range(repetitions):
+        left, seen, batches = np.arange(pool), np.ones(10), []
+        for _ in range(4):
+            draw = choose(seen[group[left]] / 10, batch, rng=rng)
+            rows = left[draw.chosen]
+            batches.append((needed[rows], draw.inclusion_p))
+            seen += np.bincount(group[rows], weights=needed[rows], minlength=10)  # look where it was found before
+            left = np.delete(left, draw.chosen)
+        interval = batched_mean(batches, pool=pool)
+        estimates.append(interval.estimate)
+        covered += interval.low <= truth <= interval.high
+        plain.append(np.mean([values for values, _ in batches]))
+
+    standard_error = np.std(estimates) / np.sqrt(repetitions)
+    assert abs(np.mean(estimates) - truth) < 3 * standard_error
+    assert covered / repetitions >= 0.95 - 3 * np.sqrt(0.95 * 0.05 / repetitions)
+    assert np.mean(plain) - truth > 30 * standard_error
+
+
+def test_no_draw_has_no_mean():
+    with pytest.raises(ValueError, match="There is no draw"):
+        batched_mean([], pool=10)
