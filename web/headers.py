@@ -9,12 +9,13 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "script-src 'self'",
         "style-src 'self'",
         "img-src 'self'",
+        "connect-src 'self'",
         "form-action 'self'",
         "base-uri 'none'",
         "frame-ancestors 'none'",
     )
 )
-"""The browser may load our scripts, styles and images and send our forms; all else it refuses."""
+"""The browser may load scripts, styles and images from us, and send forms and requests to us; all else it refuses."""
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,

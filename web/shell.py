@@ -13,6 +13,7 @@ from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+from core.access import Act
 from core.errors import AccessDenied, PreceptorError
 from web.headers import SecurityHeaders
 
@@ -26,7 +27,7 @@ def create_shell(
     title: str,
     *,
     rooms: Mapping[str, Path] | None = None,
-    navigation: Sequence[tuple[str, str]] = (),
+    navigation: Sequence[tuple[str, str] | tuple[str, str, Act]] = (),
     hosts: Sequence[str] = LOOPBACK_HOSTS,
 ) -> tuple[FastAPI, Jinja2Templates]:
     """An app with the shared shell, and the templates to render its pages with.
@@ -34,7 +35,7 @@ def create_shell(
     Args:
         title: the name of the screen, shown beside the project's.
         rooms: folders by room name, each with `templates/` and `static/`; the latter is served at `/static/<room>/`.
-        navigation: (path, label) of the links in the header.
+        navigation: (path, label) of the links in the header; with an act, whoever may not do it does not see the link.
         hosts: host names that requests may carry; others are refused, so no foreign name can be bound to this server.
     """
     folders = {"web": HERE, **(rooms or {})}
@@ -53,7 +54,12 @@ def create_shell(
             lstrip_blocks=True,
         )
     )
-    pages.env.globals.update(screen=title, navigation=tuple(navigation), person=None, csrf="")
+    app.state.navigation = tuple((path, label, act[0] if act else None) for path, label, *act in navigation)
+    shown = tuple((path, label) for path, label, act in app.state.navigation if act is None)
+    pages.env.globals.update(
+        screen=title, navigation=shown, person=None, csrf="", session_seconds=None, session_warn=120
+    )
+    pages.env.globals.update(account_path="", signs_in_by_oidc=False)
     _add_error_pages(app, pages)
     return app, pages
 
