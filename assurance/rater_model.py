@@ -38,7 +38,7 @@ PRIOR_SD = {"log_a": 0.5, "b": 0.3, "c": 0.5, "m": 1.0, "log_t": 1.0}
 TIE_WIDTH = 0.5
 """Prior median of t."""
 
-GRID = np.linspace(-9.0, 9.0, 121)
+GRID = np.linspace(-9.0, 9.0, 73)
 """Values of d, six prior standard deviations to either side."""
 
 SIDES = np.array([1.0, -1.0])
@@ -211,11 +211,11 @@ def _verdict_chances(theta: Float[np.ndarray, " p"], n_experts: int) -> tuple[np
 def _hessian(
     gradient: Callable[[Float[np.ndarray, " p"]], Float[np.ndarray, " p"]], at: Float[np.ndarray, " p"]
 ) -> Float[np.ndarray, "p p"]:
-    """Central differences of the exact gradient, made symmetric.
+    """Forward differences of the exact gradient, made symmetric.
 
     >>> _hessian(lambda x: np.array([2 * x[0], 6 * x[1]]), np.zeros(2)).round(6).tolist()
     [[2.0, 0.0], [0.0, 6.0]]
     """
-    step = 1e-4 * np.eye(len(at))
-    rows = np.array([gradient(at + move) - gradient(at - move) for move in step]) / 2e-4
+    here = gradient(at)
+    rows = np.array([gradient(at + move) - here for move in 1e-4 * np.eye(len(at))]) / 1e-4
     return np.asarray((rows + rows.T) / 2)

@@ -131,7 +131,7 @@ def test_no_label_and_columns_that_do_not_fit_are_refused():
 @pytest.mark.parametrize("per_item", [2, 3])
 def test_limits_cover_and_soft_labels_are_right_as_often_as_they_say_when_experts_come_from_the_priors(per_item):
     rng = np.random.default_rng(91)
-    repetitions, n_experts = 60, 6
+    repetitions, n_experts = 50, 6
 
     covered, soft, true = {"a": [], "b": [], "m": []}, [], []
     for _ in range(repetitions):
