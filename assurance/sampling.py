@@ -102,11 +102,11 @@ def inclusion_probabilities(
 
 
 def proportional_probabilities(size: Float[np.ndarray, " pool"], n: int) -> Float[np.ndarray, " pool"]:
-    """n times each row's share of all sizes; what exceeds 1 is shared out among the others. All of a pool of n or fewer.
+    """The share of each row in all sizes, n times over; what exceeds 1 is shared out among the others.
 
     Args:
         size: positive; how much of the pool each row stands for.
-        n: rows to draw, at least one.
+        n: rows to draw, at least one; all of the pool where it holds fewer.
 
     >>> proportional_probabilities(np.array([1.0, 1.0, 2.0]), 2).tolist()
     [0.5, 0.5, 1.0]
@@ -147,8 +147,8 @@ def systematic_draw(
         order = order[np.argsort(places[order], kind="stable")]
     n_open = round(float(inclusion_p[order].sum()))
     teeth = rng.random() + np.arange(n_open)
-    places = np.searchsorted(np.cumsum(inclusion_p[order]), teeth, side="right")
-    drawn = order[np.minimum(places, len(order) - 1)]
+    hit = np.searchsorted(np.cumsum(inclusion_p[order]), teeth, side="right")
+    drawn = order[np.minimum(hit, len(order) - 1)]
     return np.sort(np.concatenate([np.flatnonzero(is_certain), drawn]))
 
 
