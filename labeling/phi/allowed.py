@@ -7,40 +7,56 @@ from labeling.phi.findings import Finding
 from labeling.phi.word_lists import eponym_phrases, family_names, folded, given_names, ordinary_words
 
 _UNIT = (
-    r"(?:mg|mcg|µg|ug|g|kg|lb|lbs|oz|mL|ml|L|dL|cc|units?|IU|mEq|mmol|mol|mmHg|cm|mm|bpm|%|tabs?|tablets?|caps?|capsules?|puffs?"
+    r"(?:mg|mcg|µg|ug|g|kg|lb|lbs|oz|mL|ml|L|dL|cc|units?|IU|mEq|mmol|mol|mmHg|cm|mm|bpm|%|tabs?|tablets?"
+    r"|caps?|capsules?|puffs?"
     r"|drops?|gtt|mCi|Gy|cGy|kcal|ng|pg|fL|U)"
 )
 _CODES = re.compile(
     r"(?<![\w.-])(?:"
     # label and code: whatever follows the name of a code system
-    r"(?i:ICD-?(?:9|10|11|O)?(?:-?(?:CM|PCS|AM))?|CPT|HCPCS|LOINC|NDC|SNOMED(?:[ -]?CT)?|SCTID|RxNorm|RxCUI|UMLS|CUI|CVX|DRG|MS-DRG|APC|HCC"
-    r"|DSM-?(?:IV|5)?(?:-TR)?|CDT|ICD-O-3|revenue\s+code|modifiers?|type\s+of\s+bill|TOB|POS|place\s+of\s+service|condition\s+code"
+    r"(?i:ICD-?(?:9|10|11|O)?(?:-?(?:CM|PCS|AM))?|CPT|HCPCS|LOINC|NDC|SNOMED(?:[ -]?CT)?|SCTID|RxNorm|RxCUI"
+    r"|UMLS|CUI|CVX|DRG|MS-DRG|APC|HCC"
+    r"|DSM-?(?:IV|5)?(?:-TR)?|CDT|ICD-O-3|revenue\s+code|modifiers?|type\s+of\s+bill|TOB|POS"
+    r"|place\s+of\s+service|condition\s+code"
     r"|taxonomy(?:\s+code)?|FY)"
     r"(?:\s*(?:codes?|version|no\.?|\#|:|=))*\s*(?=[\w.-]*\d)[A-Za-z]{0,2}\d[\w.]*(?:-\w+)*(?:,\s*(?=[\w.-]*\d)[A-Z]?\d[\w.-]*)*"
     # ICD-10-CM and ICD-10-PCS, ICD-9
-    r"|[A-TV-Z]\d[0-9A-Z](?:\.[0-9A-Z]{1,4})?|[A-TV-Z]\d[0-9A-Z]{2,5}|(?=[A-Z]*\d)[0-9A-HJ-NP-Z]{7}|[EV]?\d{2,3}\.\d{1,2}"
+    r"|[A-TV-Z]\d[0-9A-Z](?:\.[0-9A-Z]{1,4})?|[A-TV-Z]\d[0-9A-Z]{2,5}|(?=[A-Z]*\d)[0-9A-HJ-NP-Z]{7}"
+    r"|[EV]?\d{2,3}\.\d{1,2}"
     # CPT with modifiers, HCPCS, LOINC, NDC, morphology
-    r"|\d{4}[0-9FTUM](?:-[A-Z0-9]{2}){0,4}|[A-V]\d{4}(?:-[A-Z0-9]{2}){0,4}|\d{3,5}-\d|\d{4}-\d{4}-\d{1,2}|\d{5}-\d{3,4}-\d{1,2}|\d{4}/[0-369]"
+    r"|\d{4}[0-9FTUM](?:-[A-Z0-9]{2}){0,4}|[A-V]\d{4}(?:-[A-Z0-9]{2}){0,4}|\d{3,5}-\d|\d{4}-\d{4}-\d{1,2}"
+    r"|\d{5}-\d{3,4}-\d{1,2}|\d{4}/[0-369]"
     # SNOMED CT as concept and term
     r"|\d{6,18}\s?\|[^|\n]{2,80}\|"
     r")(?![\w-]|\.\d)"
 )
 _VALUES = re.compile(
-    rf"(?<![\w.-])\d+(?:[.,]\d+)?(?:\s?[-–/x×]\s?\d+(?:[.,]\d+)?){{0,3}}\s?{_UNIT}(?:/(?:\d+\s?)?{_UNIT}|/(?:day|d|hr|h|min|kg|m2|dose|week))*(?!\w)"
-    r"|\b(?i:HbA1c|A1c|hemoglobin|Hgb|Hb|WBC|RBC|platelets?|creatinine|BUN|eGFR|GFR|sodium|potassium|glucose|INR|PTT|TSH|T4|LDL|HDL|PSA"
-    r"|troponin|BNP|lactate|pH|EF|LVEF|BMI|BP|HR|RR|SpO2|sat|pulse|temp|bilirubin|albumin|calcium|AST|ALT|ferritin|CRP|ESR|GCS|Apgar|APGAR"
+    rf"(?<![\w.-])\d+(?:[.,]\d+)?(?:\s?[-–/x×]\s?\d+(?:[.,]\d+)?){{0,3}}\s?{_UNIT}(?:/(?:\d+\s?)?{_UNIT}"
+    rf"|/(?:day|d|hr|h|min|kg|m2|dose|week))*(?!\w)"
+    r"|\b(?i:HbA1c|A1c|hemoglobin|Hgb|Hb|WBC|RBC|platelets?|creatinine|BUN|eGFR|GFR|sodium|potassium|glucose"
+    r"|INR|PTT|TSH|T4|LDL|HDL|PSA"
+    r"|troponin|BNP|lactate|pH|EF|LVEF|BMI|BP|HR|RR|SpO2|sat|pulse|temp|bilirubin|albumin|calcium|AST|ALT"
+    r"|ferritin|CRP|ESR|GCS|Apgar|APGAR"
     r"|MELD|score|stage|grade|gravida|para|FEV1|CD4|titer|ratio)"
     r"(?:\s*(?:of|is|was|at|[:=<>~]))*\s*\d+(?:[.,]\d+)?(?:\s?[-–/:]\s?\d+(?:[.,]\d+)?)?\s?%?(?![\d/.-]*\d)"
 )
 _NOUN = (
-    r"(?:disease|syndrome|chromosome|variant|sign|signs|test|score|scale|criteria|classification|class|stage|staging|grade|system|index|rules?|fracture|dislocation"
-    r"|lymphoma|sarcoma|tumou?r|carcinoma|thyroiditis|lesion|nodes?|nodules?|spots?|lines?|rings?|bod(?:y|ies)|cells?|esophagus|oesophagus|ulcer"
-    r"|palsy|paralysis|chorea|ataxia|dementia|disorder|anomaly|malformation|deformity|deformities|contracture|cyst|hernia|fistula|abscess|gland"
-    r"|duct|ligament|tendon|procedure|operation|repair|technique|maneuver|manoeuvre|method|catheter|tube|drain|balloon|wire|nail|pins?|screw|plate"
-    r"|surgery|angina|aneurysm|fundoplication|anastomosis|resection|incision|phenomenon|reflex|triad|tetralogy|pentad|stroke|lobe|loop"
-    r"|muscular|dystrophy|anemia|anaemia|granulomatosis|arteritis|purpura|nephropathy|neuropathy|encephalopathy|enceph\w+|myasthenic|psychosis"
-    r"|gangrene|cirrhosis|jaundice|respiration|virus|infection|monitor|ultrasound|effect|exercises?|level|type|area|aphasia|reaction|stain"
-    r"|agar|number|murmur|position|space|pouch|diverticulum|sphincter|hepatitis|coma|bowel|ankle|knee|heart|hip|toe|elbow|foot|hand|joint"
+    r"(?:disease|syndrome|chromosome|variant|sign|signs|test|score|scale|criteria|classification|class|stage"
+    r"|staging|grade|system|index|rules?|fracture|dislocation"
+    r"|lymphoma|sarcoma|tumou?r|carcinoma|thyroiditis|lesion|nodes?|nodules?|spots?|lines?|rings?|bod(?:y"
+    r"|ies)|cells?|esophagus|oesophagus|ulcer"
+    r"|palsy|paralysis|chorea|ataxia|dementia|disorder|anomaly|malformation|deformity|deformities|contracture"
+    r"|cyst|hernia|fistula|abscess|gland"
+    r"|duct|ligament|tendon|procedure|operation|repair|technique|maneuver|manoeuvre|method|catheter|tube"
+    r"|drain|balloon|wire|nail|pins?|screw|plate"
+    r"|surgery|angina|aneurysm|fundoplication|anastomosis|resection|incision|phenomenon|reflex|triad"
+    r"|tetralogy|pentad|stroke|lobe|loop"
+    r"|muscular|dystrophy|anemia|anaemia|granulomatosis|arteritis|purpura|nephropathy|neuropathy"
+    r"|encephalopathy|enceph\w+|myasthenic|psychosis"
+    r"|gangrene|cirrhosis|jaundice|respiration|virus|infection|monitor|ultrasound|effect|exercises?|level"
+    r"|type|area|aphasia|reaction|stain"
+    r"|agar|number|murmur|position|space|pouch|diverticulum|sphincter|hepatitis|coma|bowel|ankle|knee|heart"
+    r"|hip|toe|elbow|foot|hand|joint"
     r"|tic|spasm|splint|forceps|retractor|clamp|pump|risk|patch(?:es)?|I{1,3}V?|[0-9])"
 )
 

@@ -3,19 +3,19 @@
 Nothing here belongs to anybody: names, numbers and addresses are drawn from small lists and from a random generator.
 """
 
+import calendar
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from labeling.phi.checksums import is_npi, is_vin
 
-_MONTHS = "January February March April May June July August September October November December".split()
 _VIN_CHARS = "ABCDEFGHJKLMNPRSTUVWXYZ0123456789"
 _LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
 
@@ -128,29 +128,43 @@ def _name(words: Vocabulary, rng: np.random.Generator) -> str:
 
 def _date(words: Vocabulary, rng: np.random.Generator) -> str:
     year, month, day = int(rng.integers(1930, 2026)), int(rng.integers(1, 13)), int(rng.integers(1, 29))
-    name = _MONTHS[month - 1]
+    name = calendar.month_name[month]
     forms = (
-        f"{month:02}/{day:02}/{year}", f"{month}/{day}/{year % 100:02}", f"{year}-{month:02}-{day:02}", f"{day:02}.{month:02}.{year}",
-        f"{name} {day}, {year}", f"{day} {name} {year}", f"{day}-{name[:3]}-{year}", f"{name[:3]} {day} {year}",
-    )  # fmt: skip
+        f"{month:02}/{day:02}/{year}",
+        f"{month}/{day}/{year % 100:02}",
+        f"{year}-{month:02}-{day:02}",
+        f"{day:02}.{month:02}.{year}",
+        f"{name} {day}, {year}",
+        f"{day} {name} {year}",
+        f"{day}-{name[:3]}-{year}",
+        f"{name[:3]} {day} {year}",
+    )
     return _pick(forms, rng)
 
 
 def _phone(words: Vocabulary, rng: np.random.Generator) -> str:
-    area, line, n = int(rng.integers(201, 990)), _digits(4, rng), _digits
+    area, line = int(rng.integers(201, 990)), _digits(4, rng)
     forms = (
-        f"({area}) 555-{line}", f"{area}-555-{line}", f"{area}.555.{line}", f"+1 {area} 555 {line}", f"{area} 555 {line}", f"1-{area}-555-{line}",
-        f"+44 20 7946 {n(4, rng)}", f"+52 55 {n(4, rng)} {n(4, rng)}", f"+33 1 {n(2, rng)} {n(2, rng)} {n(2, rng)} {n(2, rng)}",
-        f"+49 30 {n(6, rng)}", f"+91 98{n(3, rng)} {n(5, rng)}", f"020 7946 {n(4, rng)}",
-    )  # fmt: skip
+        f"({area}) 555-{line}",
+        f"{area}-555-{line}",
+        f"{area}.555.{line}",
+        f"+1 {area} 555 {line}",
+        f"{area} 555 {line}",
+        f"1-{area}-555-{line}",
+        f"+44 20 7946 {line}",
+        f"020 7946 {line}",
+        f"+52 55 {_digits(4, rng)} {line}",
+        f"+33 1 {_digits(2, rng)} {_digits(2, rng)} {line[:2]} {line[2:]}",
+        f"+49 30 {_digits(6, rng)}",
+        f"+91 98{_digits(3, rng)} {_digits(5, rng)}",
+    )
     return _pick(forms, rng)
 
 
 def _email(words: Vocabulary, rng: np.random.Generator) -> str:
     given, family = words.people["US"]
-    return f"{_pick(given, rng)}.{_pick(family, rng)}{_digits(2, rng)}@example.{_pick(('com', 'org', 'net'), rng)}".lower().replace(
-        "'", ""
-    )
+    user = f"{_pick(given, rng)}.{_pick(family, rng)}{_digits(2, rng)}".lower().replace("'", "")
+    return f"{user}@example.{_pick(('com', 'org', 'net'), rng)}"
 
 
 def _vin(words: Vocabulary, rng: np.random.Generator) -> str:
@@ -213,8 +227,8 @@ def _unbraced(marked: str) -> Planted:
 
 
 @cache
-def _data() -> dict[str, dict[str, object]]:
-    content: dict[str, dict[str, object]] = json.loads(
+def _data() -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(
         files("labeling.phi").joinpath("data", "canaries.json").read_text(encoding="utf-8")
     )
     return content

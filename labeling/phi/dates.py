@@ -1,4 +1,4 @@
-"""Dates with more than a year, and ages over 89, in the forms that notes use. Finds forms; knows no calendar of events."""
+"""Dates with more than a year, and ages over 89, in the forms that notes use. Knows no calendar."""
 
 import re
 from collections.abc import Iterator

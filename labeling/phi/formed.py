@@ -1,4 +1,4 @@
-"""Identifiers that their own form gives away: phones, e-mail, social security numbers, addresses of machines, checksums."""
+"""Identifiers that their own form gives away: phones, e-mail, social security numbers, web, checksums."""
 
 import ipaddress
 import re
@@ -41,7 +41,8 @@ _PHONE = re.compile(
     r"|(?<![\w+-])0\d(?:[ .]\d\d){4}(?![\d-])|(?<![\w+-])\(0\d{1,4}\)[ ]?\d{3,4}[ -]?\d{3,5}(?![\d-])"
 )
 _PHONE_LABEL = re.compile(
-    r"\b(?P<label>fax(?:ed)?|f:|facsimile|telefax|phone|ph\b|tel\b|telephone|cell|mobile|call(?:ed)?|pager|contact|reach(?:ed|able)?|text(?:ed)?"
+    r"\b(?P<label>fax(?:ed)?|f:|facsimile|telefax|phone|ph\b|tel\b|telephone|cell|mobile|call(?:ed)?|pager"
+    r"|contact|reach(?:ed|able)?|text(?:ed)?"
     r"|dial|whatsapp|handy|móvil|portable|home|work)"
     r"(?:\s*(?:phone|number|no\b\.?|nr\b\.?|line|him|her|them|back|sent|is|at|to|on|us|me|patient|[.:#=(-]))*\s*"
     r"(?P<number>\+?\(?\d(?:[ ().-]{0,2}\d){6,14})(?![\d])",
@@ -79,7 +80,8 @@ _IMAGE = re.compile(
     re.IGNORECASE,
 )
 _BIOMETRIC = re.compile(
-    r"\b(?:finger|voice|face|palm)[\s-]?prints?\s+(?:template|record(?:ing)?|id|file|on\s+file|scan|hash|stored|enrolled)\b"
+    r"\b(?:finger|voice|face|palm)[\s-]?prints?\s+(?:template|record(?:ing)?|id|file|on\s+file|scan|hash"
+    r"|stored|enrolled)\b"
     r"|\b(?:biometric|iris|facial\s+recognition)\s+(?:template|id|record|hash|identifier|enrol+ment)\b",
     re.IGNORECASE,
 )

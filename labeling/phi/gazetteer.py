@@ -8,19 +8,26 @@ from typing import NamedTuple
 from labeling.phi.findings import Finding
 from labeling.phi.places import codes_before_towns
 from labeling.phi.word_lists import (
+    CAPITALISED_RUN,
     PARTICLES,
     cities,
     eponyms,
     family_names,
     folded,
     given_names,
+    most_usual_family_names,
     ordinary_words,
     usual_family_names,
     usual_given_names,
 )
+from labeling.phi.word_shapes import may_be_a_name
 
 _TOKEN = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*\.?")
 _PLACE_BEFORE = re.compile(r"\b(?:in|from|to|near|at|of|outside|via|around)\s+$")
+_PERSON_BEFORE = re.compile(r"\b(?:of|for|to|by|with|from|and|regarding|about)\s+$")
+_UNKNOWN_TOWN = re.compile(
+    rf"\b(?:is|was|comes|came|originally|arrived|flew|referred|home|back|immigrated|emigrated)\s+(?:in|from|to)\s+(?P<town>{CAPITALISED_RUN})"
+)
 _TOWN_WORDS = 4
 
 
@@ -48,6 +55,7 @@ class GazetteerDetector:
         words = list(_words(text))
         found = [Finding.of("name", a, b, detector=self.name, score=s) for a, b, s in _names(text, words)]
         found += [Finding.of("city", a, b, detector=self.name, score=s) for a, b, s in _towns(text, words)]
+        found += [Finding.of("city", a, b, detector=self.name, score=s) for a, b, s in _unknown_towns(text)]
         for code_start, code_end, start, end in codes_before_towns(text):
             if any(f.kind == "city" and start <= f.start < end for f in found):
                 found.append(Finding.of("postal_code", code_start, code_end, detector=self.name, score=0.8))
@@ -65,7 +73,7 @@ def _words(text: str) -> Iterator[_Word]:
         elif bare.isupper():
             shape = "U"
         else:
-            shape = "C" if bare[0].isupper() else "l"
+            shape = "C" if bare[0].isupper() or re.match(r"[dl]['’][^\W\d_a-z]", bare) else "l"
         end = match.start() + len(bare)
         if bare.endswith(("'s", "’s")):
             bare, end = bare[:-2], end - 2
@@ -92,15 +100,18 @@ def _pairs(text: str, words: list[_Word], i: int, *, is_given: bool) -> Iterator
     if j is None:
         return
     second = words[j]
-    comma = "," in text[first.end : second.start]
     if second.shape != first.shape and not (second.shape in "CU" and first.shape in "CU"):
         return
+    shown = text[first.start : first.end], text[second.start : second.end]
     sure = (first.key not in ordinary_words()) + (second.key not in ordinary_words())
-    if comma:
-        if first.shape != "l" and second.key not in ordinary_words() and _is_family_first(first.key, second.key):
-            yield first.start, second.end, 0.7
+    if "," in text[first.end : second.start]:
+        if first.shape != "l" and (
+            _is_family_first(first.key, second.key) or _one_is_known(shown, second.key, first.key)
+        ):
+            yield _with_particles(text, words, i), second.end, 0.7
         return
     family = _among(second.key, family_names()) or (is_given and second.key in given_names())
+    score = 0.85 if is_given and family else 0.6
     if first.shape == "l":
         is_name = (
             sure == 2 and first.key in usual_given_names() and second.key in usual_family_names() and len(first.key) > 3
@@ -108,29 +119,45 @@ def _pairs(text: str, words: list[_Word], i: int, *, is_given: bool) -> Iterator
     elif first.shape == "U" and second.shape == "U":
         sure += first.key in usual_given_names()
         is_name = is_given and family and sure >= 2 and min(len(first.key), len(second.key)) > 2
+        is_name = is_name or _one_is_known(shown, first.key, second.key)
+    elif is_given and family and not sure:
+        is_name = second.key in most_usual_family_names()
     elif is_given and family:
         is_name = sure >= 1 and not (first.key in eponyms() and second.key in eponyms() and sure < 2)
     else:
-        is_name = sure == 2 and _has_one_usual_name(first.key, second.key, is_given=is_given, family=family)
+        has_initial = j > i + 1 and words[i + 1].shape == "i"
+        is_announced = has_initial or _PERSON_BEFORE.search(text, max(0, first.start - 12), first.start)
+        is_name = (bool(is_announced) and all(map(may_be_a_name, shown))) or _one_is_known(shown, first.key, second.key)
     if is_name:
-        yield first.start, _end_of_family(text, words, j), 0.85 if is_given and family else 0.6
+        yield first.start, _end_of_family(text, words, j), score
 
 
-def _has_one_usual_name(first: str, second: str, *, is_given: bool, family: bool) -> bool:
-    """Whether one of two capitalised words is a name beyond doubt while the list lacks the other."""
-    if first in eponyms() or second in eponyms() or min(len(first), len(second)) < 3:
+def _one_is_known(shown: tuple[str, str], given: str, family: str) -> bool:
+    """Whether both words can be names by their shape and a list, or an accent, speaks for one of them."""
+    if given in usual_given_names() and may_be_a_name(shown[1]):
+        return True
+    if not all(map(may_be_a_name, shown)):
         return False
-    return (is_given and first in usual_given_names()) or (family and second in usual_family_names())
+    return given in given_names() or family in family_names() or not "".join(shown).isascii()
+
+
+def _with_particles(text: str, words: list[_Word], i: int) -> int:
+    """Where a family name begins whose particles stand before it: "de la Fuente, Ana"."""
+    while i and words[i - 1].shape == "p" and text[words[i - 1].end : words[i].start] == " ":
+        i -= 1
+    return words[i].start
 
 
 def _is_family_first(first: str, second: str) -> bool:
-    if first in eponyms() or first in cities() or not _among(first, family_names()):
+    if first in cities() or not _among(first, family_names()):
         return False
+    if first in eponyms():
+        return second in usual_given_names() and second not in eponyms()
     return second in (usual_given_names() if first in ordinary_words() else given_names())
 
 
 def _initial_and_family(text: str, words: list[_Word], i: int) -> Iterator[tuple[int, int, float]]:
-    """ "J. Smith", "J. R. Okafor": the initial must carry its point, and bacteria are ordinary words."""
+    """Initials and a family name ("J. R. Okafor"); an initial carries its point, and bacteria are ordinary words."""
     j = i + 1
     while j < len(words) and words[j].shape == "i":
         j += 1
@@ -194,6 +221,12 @@ def _towns(text: str, words: list[_Word]) -> Iterator[tuple[int, int, float]]:
             if not needs_place or _PLACE_BEFORE.search(text, max(0, first.start - 9), first.start):
                 yield first.start, last.end, 0.6
             break
+
+
+def _unknown_towns(text: str) -> Iterator[tuple[int, int, float]]:
+    for match in _UNKNOWN_TOWN.finditer(text):
+        if all(map(may_be_a_name, match["town"].split())):
+            yield *match.span("town"), 0.45
 
 
 @cache

@@ -14,21 +14,29 @@ _LABELS: Mapping[str, str] = {
     "ssn": rf"s\.?s\.?n\b\.?|ssa\s?{_NO}|social\s+security(?:\s*{_NO})?|soc\.?\s+sec\.?(?:\s*{_NO})?",
     "mrn": rf"mrn\b|m\.r\.n\.|mr\s?(?:\#|no\b\.?)|med(?:ical)?\.?\s+rec(?:ord)?\.?s?(?:\s*{_NO})?|chart\s*{_NO}"
     rf"|(?:patient|pt)['’]?s?\.?\s*{_NO}|hospital\s*{_NO}|unit\s+(?:number\b|no\b\.?|\#)|uhid\b|nhs\s*{_NO}"
-    rf"|(?:health|medical)\s+{_NO}|(?:hosp|rekord|akten|patienten)-?(?:nummer|nr\.?)|expediente\b|no?\.?\s+de\s+dossier",
-    "health_plan": rf"(?:member(?:ship)?|subscriber|beneficiary|policy(?:holder)?|insured|insurance|group|health\s+plan|plan"
-    rf"|medicare|medicaid|enrollee|hicn|mbi|recipient|certificate\s+of\s+coverage)(?:['’]s)?(?:\s+(?:policy|member|card))?\s*{_NO}"
+    rf"|(?:health|medical)\s+{_NO}|(?:hosp|rekord|akten|patienten)-?(?:nummer|nr\.?)|expediente\b"
+    rf"|no?\.?\s+de\s+dossier",
+    "health_plan": rf"(?:member(?:ship)?|subscriber|beneficiary|policy(?:holder)?|insured|insurance|group"
+    rf"|health\s+plan|plan"
+    rf"|medicare|medicaid|enrollee|hicn|mbi|recipient|certificate\s+of\s+coverage)(?:['’]s)?(?:\s+(?:policy"
+    rf"|member|card))?\s*{_NO}"
     r"|hicn?\b|mbi\b|versichertennummer",
-    "account": rf"(?:account|acct|a/c|billing|bank|credit\s+card|card|routing|invoice|guarantor)\.?(?:\s+account)?\s*{_NO}"
+    "account": rf"(?:account|acct|a/c|billing|bank|credit\s+card|card|routing|invoice"
+    rf"|guarantor)\.?(?:\s+account)?\s*{_NO}"
     r"|acct\.?|account(?=\s*[:#=])|iban\b",
-    "licence": rf"(?:driver['’]?s?['’]?\s+|medical\s+|nursing\s+|state\s+)?licen[cs]e\s*{_NO}|(?:driver['’]?s?['’]?\s+)licen[cs]e"
+    "licence": rf"(?:driver['’]?s?['’]?\s+|medical\s+|nursing\s+|state\s+)?licen[cs]e\s*{_NO}"
+    rf"|(?:driver['’]?s?['’]?\s+)licen[cs]e"
     rf"|dl\s*{_NO}|(?:certificate|cert|certification|registration)\.?\s*{_NO}|dea\s*{_NO}|dea\b",
     "vehicle": rf"vin\b(?:\s*{_NO})?|vehicle\s+(?:identification\s+)?{_NO}|(?:licen[cs]e|number)\s+plates?(?:\s*{_NO})?"
     rf"|plates?\s*{_NO}|registration\s+plate|plate(?=\s*[:#=])",
-    "device": rf"serial(?:\s*{_NO})?|s/n\b|sn(?=\s*[:#])|udi\b(?:-?[dp]i\b)?|device\s*(?:serial\s*)?{_NO}|imei\b|mac\s+address"
+    "device": rf"serial(?:\s*{_NO})?|s/n\b|sn(?=\s*[:#])|udi\b(?:-?[dp]i\b)?|device\s*(?:serial\s*)?{_NO}"
+    rf"|imei\b|mac\s+address"
     rf"|(?:pacemaker|implant|pump|lead|generator)\s*{_NO}",
     "npi": rf"npi\b(?:\s*{_NO})?",
-    "unique_code": rf"(?:case|visit|encounter|accession|specimen|study|subject|participant|claim|referral|admission|employee"
-    rf"|reference|ref|tracking|confirmation|prescription|rx|authorization|auth|order|donor|voucher|requisition|icn|dcn|fin"
+    "unique_code": rf"(?:case|visit|encounter|accession|specimen|study|subject|participant|claim|referral"
+    rf"|admission|employee"
+    rf"|reference|ref|tracking|confirmation|prescription|rx|authorization|auth|order|donor|voucher|requisition"
+    rf"|icn|dcn|fin"
     rf"|passport|national|tax|voter|student|badge)\.?(?:\s+(?:id(?:entity|entification)?|control))?\s*{_NO}"
     r"|passport|aadhaar|aadhar|curp|rfc\b|insee|nir\b|tin\b|steuer-?id\w*|icn\b|dcn\b|csn\b|har\b",
 }

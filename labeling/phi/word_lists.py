@@ -9,14 +9,15 @@ from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 
-GIVEN_RANKS, FAMILY_RANKS = 4000, 40_000
-"""How far down the census lists go; rarer names are mostly words of other languages and of medicine."""
-
 _UP, _LETTER = r"[^\W\d_a-zß-öø-ÿ]", r"[^\W\d_]"
 CAPITALISED_WORD = rf"(?:{_UP}{_LETTER}*(?:['’-]{_LETTER}+)*(?!\w))"
-PARTICLES = frozenset("de la del los las van von der den da dos das di du el al bin bint ibn zu le y ten ter".split())
-PARTICLE = rf"(?:{'|'.join(sorted(PARTICLES, key=len, reverse=True))})"
-CAPITALISED_RUN = rf"{CAPITALISED_WORD}(?:[ \u00a0](?:{PARTICLE}[ ]){{0,3}}(?:{_UP}\.(?=[ ](?:{PARTICLE}[ ])*{_UP})|{CAPITALISED_WORD}(?!\.\w))){{0,3}}"
+_PARTICLES = "del|de|las|la|los|van|von|der|den|das|da|dos|di|du|el|al|bint|bin|ibn|zu|le|y|ten|ter"
+PARTICLES = frozenset(_PARTICLES.split("|"))
+PARTICLE = rf"(?:{_PARTICLES})"
+_INITIAL = rf"{_UP}\.(?=[ ](?:{PARTICLE}[ ])*{_UP})"
+CAPITALISED_RUN = (
+    rf"{CAPITALISED_WORD}(?:[ \u00a0](?:{PARTICLE}[ ]){{0,3}}(?:{_INITIAL}|{CAPITALISED_WORD}(?!\.\w))){{0,3}}"
+)
 """Up to four capitalised words in a row, with initials and particles between: a name of a person or a town."""
 
 _STATES = (
@@ -52,7 +53,7 @@ def states() -> frozenset[str]:
 def given_names() -> frozenset[str]:
     """Given names: the census lists of women and men, and those of other countries."""
     census = (*_census("dist.female.first"), *_census("dist.male.first"))
-    return frozenset(name for name, rank in census if rank <= GIVEN_RANKS) | _own("given_names.txt")
+    return frozenset(name for name, _ in census) | _own("given_names.txt")
 
 
 @cache
@@ -66,10 +67,7 @@ def usual_given_names() -> frozenset[str]:
 @cache
 def family_names() -> frozenset[str]:
     """Family names: the census list, and those of other countries."""
-    census = _census("dist.all.last")
-    return frozenset(name for name, rank in census if rank <= FAMILY_RANKS and len(name) >= 2) | _own(
-        "family_names.txt"
-    )
+    return frozenset(name for name, _ in _census("dist.all.last")) | _own("family_names.txt")
 
 
 @cache
@@ -77,6 +75,12 @@ def usual_family_names() -> frozenset[str]:
     """Family names so usual that they are recognised beside an unknown word, or in lower case beside a given name."""
     usual = {name for name, rank in _census("dist.all.last") if rank <= 5000 and len(name) >= 3}
     return frozenset(usual | _own("family_names.txt")) - ordinary_words()
+
+
+@cache
+def most_usual_family_names() -> frozenset[str]:
+    """Family names so usual that even an ordinary word before them is taken for a given name ("Rose Brown")."""
+    return frozenset(name for name, rank in _census("dist.all.last") if rank <= 500)
 
 
 @cache
