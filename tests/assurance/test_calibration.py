@@ -29,6 +29,36 @@ def test_platt_recovers_the_map_that_made_the_scores(rng):
     assert (fitted.slope, fitted.intercept) == pytest.approx((0.5, -0.5), abs=0.12)
 
 
+def test_platts_map_stays_where_many_labels_show_nothing_to_mend(rng):
+    assert fit_calibrator(*overconfident_world(rng, 4000)).method == "platt"
+
+
+def test_a_rise_of_two_levels_is_shrunk_by_the_noise_that_it_stands_on():
+    scores, events = np.repeat([0.2, 0.8], 100), np.tile(np.arange(100), 2) < np.repeat([40, 60], 100)
+
+    fitted = fit_calibrator(scores, events)
+
+    # Platt's smoothed rates are 0.402 and 0.598: A = 200 * 0.098^2 = 1.92, v = 0.2404, c = 0.875, 0.875 * 0.397 = 0.347
+    assert fitted.apply(np.array([0.2, 0.8])) == pytest.approx(
+        [1 / (1 + np.exp(0.347)), 1 / (1 + np.exp(-0.347))], abs=1e-3
+    )
+
+
+@pytest.mark.validity
+@pytest.mark.parametrize(("n", "rate"), [(60, 0.3), (300, 0.1), (1200, 0.2)])
+def test_scores_that_say_nothing_cost_at_most_twice_what_estimating_the_base_rate_costs(rng, n, rate):
+    """Brier above the true base rate's; the rate of n labels alone costs rate * (1 - rate) / n on average."""
+    fresh, cost = np.linspace(0.01, 0.99, 200), []
+    for _ in range(60):
+        events = rng.random(n) < rate
+        if 0 < events.sum() < n:
+            cost.append(np.mean((fit_calibrator(rng.random(n), events).apply(fresh) - rate) ** 2))
+
+    allowed = 2 * rate * (1 - rate) / n
+    assert np.mean(cost) < allowed + 3 * np.std(cost) / np.sqrt(len(cost))
+    assert np.mean(cost) < 2.5 * rate * (1 - rate) / n
+
+
 def test_isotonic_takes_over_at_a_thousand_labels_and_mends_what_platt_cannot(rng):
     scores = rng.random(4000)
     events = rng.random(4000) < np.where(scores < 0.5, 0.1, 0.6)
