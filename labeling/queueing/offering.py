@@ -6,7 +6,6 @@ the expert's own earlier pairs with the sides swapped (repeats). An expert has a
 undid some.
 """
 
-import random
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,23 +17,11 @@ from core.items import ITEMS, may_be_shown, query_of
 from core.records import Query
 from core.store import writing
 from labeling.content.identity import masked_identity
+from labeling.queueing.dealing import DEFAULT_RULES, OfferRules, purposes, turns_left
 from labeling.queueing.places import release_expired, take
 from labeling.queueing.sides import anchor_is_left, is_swapped
 from labeling.tables import ANSWERS, ASSIGNMENTS, EXPERTS, GOLD, JUDGEMENTS, PAIRS, QUEUE, stands
 from web.sessions import timestamp
-
-
-@dataclass(frozen=True)
-class OfferRules:
-    """How pairs are dealt out: the lease of an opened pair, and the shares of hidden gold and of repeats."""
-
-    lease: timedelta = timedelta(hours=1)
-    gold_rate: float = 0.05
-    repeat_rate: float = 0.03
-    repeat_after: timedelta = timedelta(days=7)
-
-
-DEFAULT_RULES = OfferRules()
 
 
 @dataclass(frozen=True)
@@ -147,24 +134,30 @@ def task_of(connection: sa.Connection, assignment_id: str) -> Task:
     )
 
 
-def progress_of(connection: sa.Connection, expert: str, *, now: datetime) -> Progress:
-    """How far this expert is; checks count like work, so that they cannot be told apart."""
-    count = sa.func.count()
-    mine = sa.select(count).select_from(JUDGEMENTS).where(JUDGEMENTS.c.expert == expert, stands())
+def progress_of(
+    connection: sa.Connection, expert: str, *, rules: OfferRules = DEFAULT_RULES, now: datetime
+) -> Progress:
+    """How far this expert is; checks count like work, those to come too, so that they cannot be told apart."""
+    mine = sa.select(sa.func.count()).select_from(JUDGEMENTS).where(JUDGEMENTS.c.expert == expert, stands())
     judged = connection.execute(mine).scalar_one()
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     today = connection.execute(mine.where(JUDGEMENTS.c.at >= timestamp(midnight))).scalar_one()
-    waiting = connection.execute(sa.select(count).select_from(_in_hand(expert).subquery())).scalar_one()
-    n_open = connection.execute(sa.select(count).select_from(QUEUE).where(QUEUE.c.is_open)).scalar_one()
+    seed, turn = _seed_and_turn(connection, expert)
     known = (
-        sa.select(count)
-        .select_from(QUEUE)
+        sa.select(QUEUE.c.pair_id)
         .join(ASSIGNMENTS, ASSIGNMENTS.c.pair_id == QUEUE.c.pair_id)
         .where(QUEUE.c.is_open, ASSIGNMENTS.c.expert == expert, ASSIGNMENTS.c.occasion == 0)
     )
-    return Progress(
-        judged=judged, judged_today=today, total=judged + waiting + n_open - connection.execute(known).scalar_one()
+    left = turns_left(
+        seed,
+        turn,
+        rules,
+        n_work=_count(connection, sa.select(QUEUE.c.pair_id).where(QUEUE.c.is_open)) - _count(connection, known),
+        n_gold=_count(connection, _gold_for(expert)) if rules.gold_rate else 0,
+        n_repeats=_count(connection, _repeats_for(expert, rules, now)) if rules.repeat_rate else 0,
     )
+    total = judged + _count(connection, _in_hand(expert)) + left
+    return Progress(judged=judged, judged_today=today, total=total)
 
 
 def last_judged(connection: sa.Connection, expert: str) -> str | None:
@@ -203,25 +196,22 @@ def _lock_expert(connection: sa.Connection, expert: str) -> None:
 
 
 def _offer(connection: sa.Connection, expert: str, *, rules: OfferRules, now: datetime) -> str | None:
-    for purpose in _purposes(connection, expert, rules):
+    for purpose in purposes(*_seed_and_turn(connection, expert), rules):
         pair_id = _FINDERS[purpose](connection, expert, rules, now)
         if pair_id is not None:
             return offer_pair(connection, expert, pair_id, purpose=purpose, lease=rules.lease, now=now)
     return None
 
 
-def _purposes(connection: sa.Connection, expert: str, rules: OfferRules) -> tuple[str, ...]:
-    """What to try for this turn, in order: drawn from the expert's seed, so it cannot be foreseen and can be redone."""
-    seed = connection.execute(sa.select(EXPERTS.c.side_seed).where(EXPERTS.c.name == expert)).scalar_one()
-    turn = connection.execute(
-        sa.select(sa.func.count()).select_from(ASSIGNMENTS).where(ASSIGNMENTS.c.expert == expert)
-    ).scalar_one()
-    drawn = random.Random(f"{seed}/purpose/{turn}").random()
-    if drawn < rules.gold_rate:
-        return "gold", "work"
-    if drawn < rules.gold_rate + rules.repeat_rate:
-        return "repeat", "work"
-    return ("work",)
+def _seed_and_turn(connection: sa.Connection, expert: str) -> tuple[int, int]:
+    dealt = sa.select(sa.func.count()).select_from(ASSIGNMENTS).where(ASSIGNMENTS.c.expert == EXPERTS.c.name)
+    query = sa.select(EXPERTS.c.side_seed, dealt.scalar_subquery()).where(EXPERTS.c.name == expert)
+    seed, turn = connection.execute(query).one()
+    return seed, turn
+
+
+def _count(connection: sa.Connection, query: sa.Select[Any]) -> int:
+    return int(connection.execute(sa.select(sa.func.count()).select_from(query.subquery())).scalar_one())
 
 
 def _next_work(connection: sa.Connection, expert: str, rules: OfferRules, now: datetime) -> str | None:
@@ -238,24 +228,30 @@ def _next_work(connection: sa.Connection, expert: str, rules: OfferRules, now: d
 
 
 def _next_gold(connection: sa.Connection, expert: str, rules: OfferRules, now: datetime) -> str | None:
+    return connection.execute(_gold_for(expert).order_by(GOLD.c.pair_id).limit(1)).scalar()
+
+
+def _gold_for(expert: str) -> sa.Select[Any]:
     known = sa.exists().where(ASSIGNMENTS.c.pair_id == GOLD.c.pair_id, ASSIGNMENTS.c.expert == expert)
-    query = (
+    return (
         sa.select(GOLD.c.pair_id)
         .join(PAIRS, PAIRS.c.id == GOLD.c.pair_id)
         .join(ITEMS, ITEMS.c.id == PAIRS.c.item_id)
         .where(GOLD.c.kind == "hidden", may_be_shown(), ~known)
-        .order_by(GOLD.c.pair_id)
-        .limit(1)
     )
-    return connection.execute(query).scalar()
 
 
 def _next_repeat(connection: sa.Connection, expert: str, rules: OfferRules, now: datetime) -> str | None:
+    query = _repeats_for(expert, rules, now).order_by(JUDGEMENTS.c.pair_id).limit(1)
+    return connection.execute(query).scalar()
+
+
+def _repeats_for(expert: str, rules: OfferRules, now: datetime) -> sa.Select[Any]:
     again = ASSIGNMENTS.alias("again")
     seen_twice = sa.exists().where(
         again.c.pair_id == JUDGEMENTS.c.pair_id, again.c.expert == expert, again.c.occasion > 0
     )
-    query = (
+    return (
         sa.select(JUDGEMENTS.c.pair_id)
         .join(PAIRS, PAIRS.c.id == JUDGEMENTS.c.pair_id)
         .join(ITEMS, ITEMS.c.id == PAIRS.c.item_id)
@@ -267,10 +263,7 @@ def _next_repeat(connection: sa.Connection, expert: str, rules: OfferRules, now:
             stands(),
             ~seen_twice,
         )
-        .order_by(JUDGEMENTS.c.pair_id)
-        .limit(1)
     )
-    return connection.execute(query).scalar()
 
 
 _FINDERS = {"work": _next_work, "gold": _next_gold, "repeat": _next_repeat}

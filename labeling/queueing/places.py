@@ -59,14 +59,18 @@ def take(connection: sa.Connection, pair_id: str) -> None:
 
 def release_expired(connection: sa.Connection, *, now: datetime) -> int:
     """Give the places of lapsed leases to others; the pairs stay on their experts' own pages. Returns their number."""
-    lapsed = sa.and_(ASSIGNMENTS.c.lease_until < timestamp(now), ASSIGNMENTS.c.is_waiting)
-    rows = connection.execute(
-        ASSIGNMENTS.update()
-        .where(lapsed)
-        .values(lease_until=None, holds_place=False)
-        .returning(ASSIGNMENTS.c.pair_id, ASSIGNMENTS.c.purpose)
-    ).all()
-    pairs = [row.pair_id for row in rows if row.purpose == "work"]
+    lapsed = (
+        sa.select(ASSIGNMENTS.c.id, ASSIGNMENTS.c.pair_id, ASSIGNMENTS.c.holds_place)
+        .where(ASSIGNMENTS.c.lease_until < timestamp(now), ASSIGNMENTS.c.is_waiting)
+        .order_by(ASSIGNMENTS.c.id)
+        # PostgreSQL: who comes second leaves them to the first; SQLite queues all writers.
+        .with_for_update(skip_locked=True)
+    )
+    rows = connection.execute(lapsed).all()
+    for row in rows:
+        this = ASSIGNMENTS.c.id == row.id
+        connection.execute(ASSIGNMENTS.update().where(this).values(lease_until=None, holds_place=False))
+    pairs = [row.pair_id for row in rows if row.holds_place]
     for pair_id in pairs:
         connection.execute(QUEUE.update().where(QUEUE.c.pair_id == pair_id).values(n_taken=QUEUE.c.n_taken - 1))
     refresh(connection, pairs)

@@ -11,7 +11,7 @@ from fastapi.templating import Jinja2Templates
 from core.access import Act, Actor, refusal
 from core.labeling_settings import LabelingSettings
 from labeling.judging.ballots import JudgingRules
-from labeling.queueing.offering import OfferRules
+from labeling.queueing.dealing import OfferRules
 from web.sign_in import Guard, signed_in_context
 
 NAVIGATION = (
