@@ -1,6 +1,7 @@
 """What must survive: medical codes, laboratory values, doses, and diseases named after people. Finds no identifier."""
 
 import re
+from collections.abc import Iterator, Mapping
 from functools import cache
 
 from labeling.phi.findings import Finding
@@ -60,21 +61,7 @@ _NOUN = (
     r"|tic|spasm|splint|forceps|retractor|clamp|pump|risk|patch(?:es)?|I{1,3}V?|[0-9])"
 )
 
-
-@cache
-def _eponym_pattern() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
-    """Phrases of several words; words that nobody bears today; words that many people bear, beside what they name."""
-    joined = [re.escape(phrase) for phrase in eponym_phrases() if re.search(r"[ -]", phrase)]
-    phrases = "|".join(joined).replace(r"\ ", "[ -]").replace(r"\-", "[ -–]")
-    single = [phrase for phrase in eponym_phrases() if not re.search(r"[ -]", phrase)]
-    borne = [phrase for phrase in single if _is_borne(folded(phrase))]
-    rare = [phrase for phrase in single if not _is_borne(folded(phrase))]
-    tail = rf"(?:['’]s?)?(?:[ -][a-z]+)?[ -]{_NOUN}\b"
-    return (
-        re.compile(rf"(?<!\w)(?i:{phrases})(?:['’]s)?(?!\w)(?:[ -]{_NOUN}\b)?"),
-        re.compile(rf"(?<!\w)(?:{'|'.join(rare)})(?:['’]s?)?(?!\w)(?:[ -]{_NOUN}\b)?", re.IGNORECASE),
-        re.compile(rf"(?<!\w)(?i:{'|'.join(borne)})(?:['’]s?(?=[ ][a-z])|(?i:{tail}))(?!\w)(?:[ ]{_NOUN}\b)?"),
-    )
+_FIRST_WORD = re.compile(r"[^\W\d_]+")
 
 
 def allowed_spans(text: str) -> list[tuple[int, int]]:
@@ -84,8 +71,8 @@ def allowed_spans(text: str) -> list[tuple[int, int]]:
     >>> [text[start:end] for start, end in allowed_spans(text)]
     ['CPT 99214', 'I50.9', 'HbA1c 8.9', 'Hodgkin lymphoma', "Graves' disease"]
     """
-    patterns = (_CODES, _VALUES, *_eponym_pattern())
-    return sorted(match.span() for pattern in patterns for match in pattern.finditer(text))
+    spans = [match.span() for pattern in (_CODES, _VALUES) for match in pattern.finditer(text)]
+    return sorted([*spans, *_eponym_spans(text)])
 
 
 def kept_by_the_allow_list(text: str, findings: list[Finding], spans: list[tuple[int, int]]) -> list[Finding]:
@@ -107,6 +94,38 @@ def _says_more(text: str, finding: Finding, spans: list[tuple[int, int]]) -> boo
         if not any(s < finding.start + word.end() and e > finding.start + word.start() for s, e in near)
     )
     return any(len(word) > 1 and folded(word) not in ordinary_words() for word in outside)
+
+
+def _eponym_spans(text: str) -> Iterator[tuple[int, int]]:
+    """Eponyms with the noun they name; a word that many people bear counts only beside such a noun."""
+    patterns = _patterns_by_first_word()
+    for word in _FIRST_WORD.finditer(text):
+        for pattern in patterns.get(folded(word[0]), ()):
+            if match := pattern.match(text, word.start()):
+                yield match.span()
+
+
+@cache
+def _patterns_by_first_word() -> Mapping[str, tuple[re.Pattern[str], ...]]:
+    by_word: dict[str, list[re.Pattern[str]]] = {}
+    for phrase in eponym_phrases():
+        first, *more = re.split(r"[ -]", phrase)
+        rest = "".join(rf"[ –-]{re.escape(word)}" for word in more)
+        head = rf"\w+(?i:{_unaccented(rest)})"
+        if not more and _is_borne(folded(phrase)):
+            owned = rf"['’]s?(?=[ ][a-z])(?:[ ][a-z]+)?(?:[ ]{_NOUN}\b)?"
+            pattern = rf"{head}(?:{owned}|(?:['’]s?)?(?:[ -][a-z]+)?[ -](?i:{_NOUN})\b)(?!\w)"
+        else:
+            pattern = rf"{head}(?:['’]s?)?(?!\w)(?:[ -](?i:{_NOUN})\b)?"
+        by_word.setdefault(folded(first), []).append(re.compile(pattern))
+    return {word: tuple(patterns) for word, patterns in by_word.items()}
+
+
+def _unaccented(pattern: str) -> str:
+    """A pattern that takes accented letters for the plain ones of the list."""
+    for plain, accented in (("a", "aäáà"), ("e", "eéèë"), ("i", "iíï"), ("o", "oöóø"), ("u", "uüú")):
+        pattern = pattern.replace(plain, f"[{accented}]")
+    return pattern
 
 
 def _is_borne(word: str) -> bool:

@@ -60,10 +60,12 @@ class Chain:
         return merged(found)
 
     def _with_echoes(self, text: str, findings: list[Finding], pattern: re.Pattern[str]) -> list[Finding]:
-        echoes = [Finding.of("name", *match.span(), detector="echo", score=0.4) for match in pattern.finditer(text)]
+        covered = {place for finding in findings for place in range(finding.start, finding.end)}
+        spans = [match.span() for match in pattern.finditer(text) if match.start() not in covered]
+        echoes = [Finding.of("name", *span, detector="echo", score=0.4) for span in spans]
         if echoes and self.protects_codes:
             echoes = kept_by_the_allow_list(text, echoes, allowed_spans(text))
-        return merged([*findings, *echoes])
+        return merged([*findings, *echoes]) if echoes else findings
 
 
 @cache
@@ -111,7 +113,7 @@ def _name_words(text: str, findings: list[Finding]) -> set[str]:
     return {
         word[0].removesuffix("'s")
         for finding in findings
-        if finding.kind == "name" and finding.score > 0.5
+        if finding.kind == "name" and finding.score > 0.6
         for word in _NAME_WORD.finditer(text[finding.start : finding.end])
         if word[0][0].isupper() and not _means_something(word[0])
     }

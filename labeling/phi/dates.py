@@ -33,6 +33,11 @@ _WORDED = re.compile(
     rf"|{_DAY}{_JOIN}{_SHOUTED}{_YEAR_AFTER}|{_SHOUTED}\s*{_DAY}{_YEAR_AFTER}"
     rf"|{_SHOUTED},?\s+{_YEAR}(?!\d))"
 )
+_A_MONTH = re.compile(
+    r"(?:\b|\d)(?:jan|jän|feb|fév|fev|mar|mär|mae|apr|avr|abr|mai|may|jun|jul|jui|aug|aoû|aou|ago|sep|oct|okt"
+    r"|nov|dec|déc|dez|dic|ene)",
+    re.IGNORECASE,
+)
 _DAY_AND_MONTH = re.compile(
     r"\b(?:on|admitted|discharged|seen|dated|dos|d/c['’]?d|adm|doa|visit|surgery|procedure|died|expired)"
     r"(?:\s*(?:on|is|was|[:=]))*\s*(?P<date>(?:0?[1-9]|1[0-2])/(?:3[01]|[12]\d|0?[1-9]))"
@@ -40,7 +45,8 @@ _DAY_AND_MONTH = re.compile(
     re.IGNORECASE,
 )
 _BIRTH = re.compile(
-    r"(?:\bd\.?o\.?b\.?|\bdate\s+of\s+birth|\bbirth\s?(?:date|day)|\bborn|\bgeb\.?|\bgeboren|\bnée?(?:\s+le)?|\bnacid[oa])"
+    r"(?:\bd\.?o\.?b\.?|\bdate\s+of\s+birth|\bbirth\s?(?:date|day)|\bborn|\bgeb\.?|\bgeboren|\bnée?(?:\s+le)?"
+    r"|\bnacid[oa])"
     r"(?:\s*(?:is|on|am|el|le|[:#=|(-]))*\s*$",
     re.IGNORECASE,
 )
@@ -52,7 +58,8 @@ _OLD = r"(?:9\d|1[0-2]\d)"
 _AGE = re.compile(
     rf"(?<![\w.,/+-])(?P<age>{_OLD}|(?:{_TENS})(?:[\s-]+(?:and\s+)?(?:{_UNITS}))?)\s*-?\s*"
     r"(?:(?:years?|yrs?)\.?(?:[\s-]*olds?|\s+of\s+age)|y\.?\s?/?\.?\s?o\b\.?|y/?o?[mf]\b|(?<=\d)[MF]\b(?!\.))"
-    rf"|\b(?:aged?|age\s+(?:is|of)|age:)\s*(?P<age2>{_OLD})(?![\d/%+-]|[.,]\d|\s*(?:or|and)\s+(?:older|over|above|up|\d)"
+    rf"|\b(?:aged?|age\s+(?:is|of)|age:)\s*(?P<age2>{_OLD})(?![\d/%+-]|[.,]\d|\s*(?:or|and)\s+(?:older|over"
+    rf"|above|up|\d)"
     r"|\s+(?:to\s+\d|days?|weeks?|months?|hours?|minutes?))",
     re.IGNORECASE,
 )
@@ -90,7 +97,8 @@ def _spans(text: str) -> Iterator[tuple[int, int]]:
         low, high = sorted((int(month), int(day)))
         if 1 <= low <= 12 and high <= 31:
             yield match.span()
-    for pattern in (_MONTH_YEAR, _COMPACT, _WORDED):
+    patterns = (_MONTH_YEAR, _COMPACT, _WORDED) if _A_MONTH.search(text) else (_MONTH_YEAR, _COMPACT)
+    for pattern in patterns:
         for match in pattern.finditer(text):
             yield match.span()
     for match in _DAY_AND_MONTH.finditer(text):

@@ -63,16 +63,15 @@ _IPV4 = re.compile(
 _IPV6 = re.compile(r"(?<![\w:.])(?:[0-9A-F]{0,4}:){2,7}[0-9A-F]{0,4}(?![\w:])", re.IGNORECASE)
 _MAC = re.compile(r"(?<![\w:-])[0-9A-F]{2}(?P<s>[:-])(?:[0-9A-F]{2}(?P=s)){4}[0-9A-F]{2}(?![\w:-])", re.IGNORECASE)
 _UDI = re.compile(r"\(01\)\d{14}(?:\(\d{2}\)[\w/-]{1,20})*")
-_VIN = re.compile(r"(?<![\w-])(?=[A-Z]*\d)[A-HJ-NPR-Z0-9]{17}(?![\w-])")
 _CARD = re.compile(
     r"(?<![\w.-])[3-6]\d{3}(?:[ -]?\d{4}){2}[ -]?\d{1,4}(?![\w-])|(?<![\w.-])3[47]\d{2}[ -]?\d{6}[ -]?\d{5}(?![\w-])"
 )
 _IBAN = re.compile(r"(?<!\w)[A-Z]{2}\d{2}(?:[ ]?[A-Z0-9]{4}){2,7}(?:[ ]?[A-Z0-9]{1,4})?(?!\w)")
-_MBI = re.compile(
-    r"(?<![\w-])[1-9][AC-HJKMNP-RT-Y][0-9AC-HJKMNP-RT-Y]\d-?[AC-HJKMNP-RT-Y][0-9AC-HJKMNP-RT-Y]\d-?[AC-HJKMNP-RT-Y]{2}\d{2}(?![\w-])"
-)
-_UUID = re.compile(r"(?<![\w-])[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}(?![\w-])", re.IGNORECASE)
-_CURP = re.compile(r"(?<!\w)[A-Z]{4}\d{6}[HM][A-Z]{5}[A-Z0-9]\d(?!\w)")
+_MBI_LETTER, _MBI_EITHER = "[AC-HJKMNP-RT-Y]", "[0-9AC-HJKMNP-RT-Y]"
+_MBI = re.compile(rf"[1-9]{_MBI_LETTER}{_MBI_EITHER}\d-?{_MBI_LETTER}{_MBI_EITHER}\d-?{_MBI_LETTER}{{2}}\d{{2}}")
+_UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
+_CURP = re.compile(r"[A-Z]{4}\d{6}[HM][A-Z]{5}[A-Z0-9]\d")
+_LONG_TOKEN = re.compile(r"(?<![\w-])(?=[A-Za-z-]*\d)[A-Za-z0-9-]{11,36}(?![\w-])")
 _LONG_NUMBER = re.compile(r"(?<![\w.,/-])\d{9,}(?![\w/-]|[.,]\d)")
 _IMAGE = re.compile(
     r"data:(?:image|audio|video)/[\w.+-]+;base64,[A-Za-z0-9+/=]+|<img\b[^>]*>|!\[[^\]]*\]\([^)\s]+\)"
@@ -85,13 +84,14 @@ _BIOMETRIC = re.compile(
     r"|\b(?:biometric|iris|facial\s+recognition)\s+(?:template|id|record|hash|identifier|enrol+ment)\b",
     re.IGNORECASE,
 )
-_PLAIN = (("ssn", _SSN, 0.9), ("health_plan", _MBI, 0.9), ("device", _UDI, 0.95), ("device", _MAC, 0.9))
-_CODES = (
-    ("unique_code", _UUID, 0.9),
-    ("unique_code", _CURP, 0.9),
+_PLAIN = (
+    ("ssn", _SSN, 0.9),
+    ("device", _UDI, 0.95),
+    ("device", _MAC, 0.9),
     ("biometric", _BIOMETRIC, 0.6),
     ("image", _IMAGE, 0.9),
 )
+_LONG_CODES = (("health_plan", _MBI), ("unique_code", _UUID), ("unique_code", _CURP))
 
 
 def find_formed(text: str, detector: str) -> Iterator[Finding]:
@@ -103,9 +103,13 @@ def find_formed(text: str, detector: str) -> Iterator[Finding]:
     if "@" in text:
         for match in _EMAIL.finditer(text):
             yield Finding.of("email", *match.span(), detector=detector, score=1.0, is_labelled=True)
-    for kind, pattern, score in _PLAIN + _CODES:
+    for kind, pattern, score in _PLAIN:
         for match in pattern.finditer(text):
             yield Finding.of(kind, *match.span(), detector=detector, score=score, is_labelled=True)
+    for token in _LONG_TOKEN.finditer(text):
+        for kind, pattern in _LONG_CODES:
+            if pattern.fullmatch(token[0]):
+                yield Finding.of(kind, *token.span(), detector=detector, score=0.9, is_labelled=True)
     yield from _phones(text, detector)
     yield from _web(text, detector)
     yield from _checked(text, detector)
@@ -142,8 +146,8 @@ def _web(text: str, detector: str) -> Iterator[Finding]:
 
 
 def _checked(text: str, detector: str) -> Iterator[Finding]:
-    for match in _VIN.finditer(text):
-        if is_vin(match[0]):
+    for match in _LONG_TOKEN.finditer(text):
+        if len(match[0]) == 17 and match[0].isupper() and is_vin(match[0]):
             yield Finding.of("vehicle", *match.span(), detector=detector, score=0.95, is_labelled=True)
     for match in _CARD.finditer(text):
         digits = re.sub(r"[ -]", "", match[0])

@@ -22,7 +22,7 @@ from labeling.phi.word_lists import (
 )
 from labeling.phi.word_shapes import may_be_a_name
 
-_TOKEN = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*\.?")
+_TOKEN = re.compile(r"(?<!\w)[^\W\d_]+(?:['’-][^\W\d_]+)*\.?")
 _PLACE_BEFORE = re.compile(r"\b(?:in|from|to|near|at|of|outside|via|around)\s+$")
 _PERSON_BEFORE = re.compile(r"\b(?:of|for|to|by|with|from|and|regarding|about)\s+$")
 _UNKNOWN_TOWN = re.compile(

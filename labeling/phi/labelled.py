@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping
 
 from labeling.phi.findings import Finding
 
-_NO = r"(?:numbers?\b|num\b\.?|no\b\.?|nr\b\.?|ids?\b\.?|identifier\b|code\b|\#)"
+_NO = r"(?:numbers?\b|num\b\.?|no\b\.?|nr\b\.?|ids?\b\.?|identifier\b|\#)"
 
 _LABELS: Mapping[str, str] = {
     "ssn": rf"s\.?s\.?n\b\.?|ssa\s?{_NO}|social\s+security(?:\s*{_NO})?|soc\.?\s+sec\.?(?:\s*{_NO})?",
     "mrn": rf"mrn\b|m\.r\.n\.|mr\s?(?:\#|no\b\.?)|med(?:ical)?\.?\s+rec(?:ord)?\.?s?(?:\s*{_NO})?|chart\s*{_NO}"
-    rf"|(?:patient|pt)['’]?s?\.?\s*{_NO}|hospital\s*{_NO}|unit\s+(?:number\b|no\b\.?|\#)|uhid\b|nhs\s*{_NO}"
+    rf"|(?:patient|pt\.?)(?:['’]?s)?\s*{_NO}|hospital\s*{_NO}|unit\s+(?:number\b|no\b\.?|\#)|uhid\b|nhs\s*{_NO}"
     rf"|(?:health|medical)\s+{_NO}|(?:hosp|rekord|akten|patienten)-?(?:nummer|nr\.?)|expediente\b"
     rf"|no?\.?\s+de\s+dossier",
     "health_plan": rf"(?:member(?:ship)?|subscriber|beneficiary|policy(?:holder)?|insured|insurance|group"

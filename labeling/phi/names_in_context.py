@@ -36,7 +36,7 @@ _RELATIVE = re.compile(
     r"|cardiologist|caregiver"
     r"|(?:referred|seen|signed|dictated|evaluated|examined|performed|reviewed|accompanied|reported"
     r"|interpreted)\s+by|under\s+the\s+care\s+of"
-    r"|named|called|known\s+as|goes\s+by|wife|husband|spouse|partner|son|daughter|mother|father|brother"
+    r"|named|called|goes\s+by|wife|husband|spouse|partner|son|daughter|mother|father|brother"
     r"|sister|aunt|uncle|niece|nephew|grand(?:mother|father|son|daughter)"
     r"|cousin|guardian|(?:spoke|met|discussed|conferred|talked)\s+(?:to|with)|regarding|contacted|notified"
     r"|informed|neighbor|neighbour|friend|roommate|fianc[eé]e?)(?:\s+is|\s+was)?,?[ \u00a0]+"

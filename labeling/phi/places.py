@@ -71,8 +71,16 @@ _STREET_ABROAD = re.compile(
     rf"|ring)\s+\d{{1,4}}(?:[/-]\d{{1,3}})?\s?[a-z]?\b"
     rf"|\b(?:{_UP}\w+[- ]){{1,3}}(?:Straße|Strasse|Str\.|Weg|Platz|Allee|Gasse|Ufer|Damm"
     rf"|Ring)\s+\d{{1,4}}(?:[/-]\d{{1,3}})?\s?[a-z]?\b"
-    rf"|\b(?:Blvd\.|Boulevard)\s+{_UP}[\w'’-]*(?:\s+{_UP}[\w'’-]*){{0,2}},?\s+\d{{1,5}}\b(?!\.)"
+    rf"|(?<![^\W\d_]{{2}}\s)\b(?:Blvd\.|Boulevard)\s+{_UP}[\w'’-]*(?:\s+{_UP}[\w'’-]*){{0,2}},?\s+\d{{1,5}}\b(?!\.)"
     rf"|\bP\.?\s?O\.?\s?[Bb]ox\s+\d{{1,6}}|\b(?:R\.?R\.?|H\.?C\.?|Rural\s+Route)\s*\d{{1,3}},?\s+[Bb]ox\s+\d{{1,5}}"
+)
+_ABROAD_HINT = re.compile(
+    r"\brue |\bavenue |\bboulevard |\bbd |\ballée |\bplace |\bchemin |\bimpasse |\bquai |\bcours |\broute "
+    r"|[Ss]tra(?:ß|ss)e\b|[Ss]tr\.|[Ww]eg\b"
+    r"|[Pp]latz\b|[Aa]llee\b|[Gg]asse\b|[Uu]fer\b|[Dd]amm\b|[Rr]ing\b|[Cc]alle|[Aa]venida|[Aa]v\.|[Cc]alzada"
+    r"|[Pp]aseo|[Pp]rivada|[Cc]arrera|[Cc]amino"
+    r"|[Cc]errada|[Cc]ircuito|[Rr]etorno|[Aa]ndador|ación\b|[Pp]eriférico|[Cc]orredor|[Dd]iagonal|[Vv]iaducto"
+    r"|[Pp]eatonal|Blvd\.|Boulevard|[Bb]ox"
 )
 _AFTER_LABEL = re.compile(
     r"\b(?i:liv(?:es|ed|ing)\s+at|resid(?:es|ed|ing)\s+at|(?:home|mailing|street|billing"
@@ -100,7 +108,8 @@ _STATE_NAMES = "|".join(sorted(states(), key=len, reverse=True))
 _STATE = rf"(?P<state>{_STATE_CODES})\b"
 _ZIP = re.compile(
     rf"\b(?:{_STATE},?\s+|(?:{_STATE_NAMES}),?\s+|(?i:zip(?:\s?code)?|postal\s+code|postcode"
-    r"|pin(?:\s?code)?|c\.?p\.?|plz|código\s+postal)(?:\s*(?:is|[:#=]))*\s*)(?P<code>\d{5}(?:-\d{4})?|\d{3}\s?\d{3})(?![\w-]|\.\d)"
+    r"|pin(?:\s?code)?|c\.?p\.?|plz|código\s+postal)(?:\s*(?:is|[:#=]))*\s*)(?P<code>\d{5}(?:-\d{4})?"
+    r"|\d{3}\s?\d{3})(?![\w-]|\.\d)"
 )
 _POSTCODE_UK = re.compile(r"(?<![\w.-])(?:[A-PR-UWYZ][A-HK-Y]?\d[\dA-HJKPSTUW]?)\s\d[ABD-HJLNP-UW-Z]{2}(?![\w-])")
 _CODE_AND_TOWN = re.compile(rf"(?<![\w.,-])(?P<code>(?:D-|F-)?\d{{5}})\s+(?P<town>{CAPITALISED_RUN})")
@@ -130,7 +139,8 @@ def find_places(text: str, detector: str) -> Iterator[Finding]:
     >>> sorted((f.kind, text[f.start : f.end]) for f in find_places(text, "x"))
     [('city', 'Marfa'), ('postal_code', '79843'), ('street', '12 Oak Street, Apt 4B')]
     """
-    for pattern in (_STREET, _STREET_SHOUTED, _STREET_LOWER, _STREET_ABROAD):
+    patterns = [_STREET, _STREET_SHOUTED, _STREET_LOWER]
+    for pattern in [*patterns, _STREET_ABROAD] if _ABROAD_HINT.search(text) else patterns:
         for match in pattern.finditer(text):
             yield Finding.of("street", *match.span(), detector=detector, score=0.85)
     for match in _STREET_RARE.finditer(text):
