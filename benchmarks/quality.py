@@ -5,6 +5,7 @@
 | base | matrix factorization fitted on rows of other domains (for mmlu medical: other subjects), never on the target |
 | adapted | the base after LoRA on the target's training rows |
 | similarity, words, combined | fitted on the target's training rows alone |
+| joint | with `--joint`: combined, offered the other medical set's rows (gaps of another pair, moved to one mean) |
 | stack | adapted, similarity, words and combined; weights from the other folds' out-of-fold scores |
 | floors | random, prompt length, topic prior (it is told the topic, which no router is), TF-IDF ridge |
 
@@ -49,6 +50,7 @@ from benchmarks.public_sets import (
 from core.calibrator import sigmoid
 from core.fingerprint import of_text
 from models.adaptation import Recipe, adapt, merge
+from models.combined_adapt import LabelledRows, fit_adapted
 from models.combined_fit import Labels, fit_combined
 from models.embedding_cache import embed
 from models.encoders import EncoderSpec, cache_folder, load_encoder
@@ -68,6 +70,8 @@ MEDICAL = frozenset(
     | {"medical_genetics", "nutrition", "professional_medicine", "virology"}
 )
 MEMBERS = ("adapted", "similarity", "words", "combined")
+JOINT = {"medagents": "mirage", "mirage": "medagents"}
+"""Sets of one domain whose rows are offered to each other, though other models answered them."""
 
 
 class Sets:
@@ -89,6 +93,14 @@ class Sets:
         """The rows' embeddings."""
         return embed(rows.texts, self.encoder, folder=self.cache)
 
+    def beside(self, target: str, train: Int[np.ndarray, " n"], test: Int[np.ndarray, " m"]) -> LabelledRows:
+        """The rows of the set that stands beside the target, without any text of its test rows."""
+        rows, own = self.rows[JOINT[target]], self.rows[target]
+        rows = rows.without(own.text_key[test])
+        gap, own_gap = np.diff(rows.quality)[:, 0], np.diff(own.quality[train])[:, 0]
+        labels = Labels(gap - gap.mean() + own_gap.mean(), rows.topics, groups=rows.text_key)
+        return LabelledRows(rows.texts, self.vectors(rows), labels)
+
     def base(self, target: str) -> MatrixFactorization:
         """The router fitted on other rows; texts of any target are left out."""
         is_mmlu = target == "mmlu medical"
@@ -103,13 +115,15 @@ class Sets:
         return base.with_stand_ins(dict(zip(pair, MMLU_PAIR if is_mmlu else BASE_PAIR, strict=True)))
 
 
-def measure(sets: Sets, name: str, *, n_seeds: int) -> dict[str, Any]:
+def measure(sets: Sets, name: str, *, n_seeds: int, joint: bool = False) -> dict[str, Any]:
     """Every figure of one target."""
     rows, base, pair = sets.rows[name], sets.base(name), _pair(name)
     embeddings, others = sets.vectors(rows), sets.others.get(name)
     gap, keys = rows.quality[:, 1] - rows.quality[:, 0], rows.text_key
     fold = grouped_folds(len(gap), n_folds=n_seeds, seed=0, groups=keys)
-    raw = {column: np.zeros(len(gap)) for column in ("base", *MEMBERS, "stack", *FLOORS)}
+    joint = joint and name in JOINT
+    columns = ("base", *MEMBERS, *(["joint"] if joint else []), "stack", *FLOORS)
+    raw, base_weights = {column: np.zeros(len(gap)) for column in columns}, []
     for seed in range(n_seeds):
         train, test = np.flatnonzero(fold != seed), np.flatnonzero(fold == seed)
         texts, test_texts = [rows.texts[i] for i in train], [rows.texts[i] for i in test]
@@ -123,6 +137,10 @@ def measure(sets: Sets, name: str, *, n_seeds: int) -> dict[str, Any]:
         labels = Labels(gap[train], topics, others[train] if others is not None else None, groups=keys[train])
         combined = fit_combined(texts, seen, labels, seed=seed)
         raw["combined"][test] = combined.router.score_texts(test_texts, unseen)
+        if joint:
+            fitted = fit_adapted(LabelledRows(texts, seen, labels), sets.beside(name, train, test), seed=seed)
+            raw["joint"][test] = fitted.fit.router.score_texts(test_texts, unseen)
+            base_weights.append(fitted.base_weight)
         for floor, fit_floor in FLOORS.items():
             raw[floor][test] = fit_floor(texts, topics, gap[train], seed=seed)(
                 test_texts, [rows.topics[i] for i in test]
@@ -131,7 +149,10 @@ def measure(sets: Sets, name: str, *, n_seeds: int) -> dict[str, Any]:
     stacked(raw, gap, fold)
     probability = calibrated(raw["combined"], gap > 0, fold)
     scores = {column: _ranked(values, fold) for column, values in raw.items()}
-    return figures_of(rows, scores, probability) | {"pair": list(pair), "n_train": int(len(gap) * (1 - 1 / n_seeds))}
+    figures = figures_of(rows, scores, probability)
+    if joint:
+        figures["joint_weights"] = base_weights
+    return figures | {"pair": list(pair), "n_train": int(len(gap) * (1 - 1 / n_seeds))}
 
 
 def stacked(raw: dict[str, Float[np.ndarray, " n"]], gap: Float[np.ndarray, " n"], fold: Int[np.ndarray, " n"]) -> None:
@@ -164,7 +185,7 @@ def figures_of(
         gap = strong - weak
         return as_dict(paired_apgr_difference(scores[name], scores[other], gap, rng=_rng(), groups=keys))
 
-    best = max(("base", *MEMBERS, "stack"), key=lambda name: apgr[name].estimate)
+    best = max((name for name in scores if name not in FLOORS), key=lambda name: apgr[name].estimate)
     against_members = {member: minus("stack", member) for member in MEMBERS}
     check = check_calibration(probability, strong > weak, rng=_rng())
     return {
@@ -198,6 +219,8 @@ def table(figures: Mapping[str, Any]) -> str:
             f"  calibration: ECE {check['ece']:.4f} (95 % of perfect models below {check['ece_null_high']:.4f}), "
             f"Brier {check['brier']:.4f} (base rate {check['brier_base_rate']:.4f})",
         ]
+        if "joint_weights" in one:
+            lines.append(f"  weight of the other set's rows by fold, 0: left out: {one['joint_weights']}")
     return "\n".join(lines)
 
 
@@ -246,10 +269,13 @@ def _rng() -> np.random.Generator:
     return np.random.default_rng(0)
 
 
-def run(data: Path, *, targets: Sequence[str], n_seeds: int, cache: Path) -> dict[str, Any]:
+def run(data: Path, *, targets: Sequence[str], n_seeds: int, cache: Path, joint: bool = False) -> dict[str, Any]:
     """Every figure by target."""
     sets = Sets(data, cache)
-    return {"n_seeds": n_seeds, "targets": {name: measure(sets, name, n_seeds=n_seeds) for name in targets}}
+    return {
+        "n_seeds": n_seeds,
+        "targets": {name: measure(sets, name, n_seeds=n_seeds, joint=joint) for name in targets},
+    }
 
 
 ALL_TARGETS = (*TARGETS, *MMLU_TARGETS)
@@ -259,12 +285,13 @@ ALL_TARGETS = (*TARGETS, *MMLU_TARGETS)
 @data_option
 @seeds_option
 @click.option("--target", "targets", multiple=True, type=click.Choice(ALL_TARGETS), help="Only this one; may repeat.")
+@click.option("--joint", is_flag=True, help="Also train the two medical sets together.")
 @cache_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def main(data: Path, n_seeds: int, targets: tuple[str, ...], cache: Path | None, as_json: bool) -> None:
+def main(data: Path, n_seeds: int, targets: tuple[str, ...], joint: bool, cache: Path | None, as_json: bool) -> None:
     """Measure every router and floor. Example: python -m benchmarks.quality --data ../data --json."""
     cache = cache or cache_folder() / "embeddings"
-    figures = run(data, targets=targets or ALL_TARGETS, n_seeds=n_seeds, cache=cache)
+    figures = run(data, targets=targets or ALL_TARGETS, n_seeds=n_seeds, cache=cache, joint=joint)
     click.echo(json.dumps(figures, indent=1) if as_json else table(figures))
 
 
