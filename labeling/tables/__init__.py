@@ -1,7 +1,7 @@
 """The labeling tables on the shared store, by what they are about."""
 
 from core.items import ITEMS
-from labeling.tables.content import ANSWERS, PAIRS, PHI_FINDINGS, REDACTIONS, SAMPLING
+from labeling.tables.content import ANSWERS, CLEARANCES, PAIRS, PHI_FINDINGS, REDACTIONS, SAMPLING
 from labeling.tables.judgements import (
     ACKNOWLEDGEMENTS,
     ADJUDICATIONS,
@@ -14,14 +14,16 @@ from labeling.tables.judgements import (
     stands,
 )
 from labeling.tables.queue import ASSIGNMENTS, DRAFTS, EXPERTS, FLAGS, GOLD, QUEUE, SELECTED, SELECTIONS
-from labeling.tables.versions import DATASET_ROWS, DATASET_RULINGS, DATASETS
+from labeling.tables.versions import DATASET_PAIRS, DATASET_ROWS, DATASET_RULINGS, DATASETS
 
 __all__ = [
     "ACKNOWLEDGEMENTS",
     "ADJUDICATIONS",
     "ANSWERS",
     "ASSIGNMENTS",
+    "CLEARANCES",
     "DATASETS",
+    "DATASET_PAIRS",
     "DATASET_ROWS",
     "DATASET_RULINGS",
     "DRAFTS",

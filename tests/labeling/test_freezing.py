@@ -5,19 +5,19 @@ import pytest
 import sqlalchemy as sa
 
 from core.errors import DataError, LedgerError, NotEnoughLabels, PreceptorError
-from core.fingerprint import of_folder, of_text
+from core.fingerprint import of_folder
 from core.ledger import Ledger
 from core.outcomes import read_outcomes
 from core.records import Source
 from core.store import writing
-from labeling.frozen.exports import export, export_version
-from labeling.frozen.freezing import freeze, open_version, render
+from labeling.frozen.freezing import freeze
+from labeling.frozen.versions import open_version
 from labeling.judging.ballots import Ballot, Choice
 from labeling.judging.submitting import retract, submit
 from labeling.queueing.experts import invite_expert
 from labeling.queueing.offering import next_task
-from labeling.tables import DATASETS, ITEMS, JUDGEMENTS, RETRACTIONS
-from tests.labeling.conftest import PLAIN_RULES, STRONG, WEAK
+from labeling.tables import ITEMS, JUDGEMENTS, RETRACTIONS
+from tests.labeling.conftest import PLAIN_RULES, STRONG, WEAK, want
 
 
 def vote(store, expert, clock, wish, **marks):
@@ -39,6 +39,7 @@ def vote(store, expert, clock, wish, **marks):
 @pytest.fixture
 def dana(imported, clock):
     store = imported(6)
+    want(store, 2)
     for name in ("Dana Ruiz", "Lee Okafor"):
         invite_expert(store, name, by="lead", now=clock())
     return "Dana Ruiz"
@@ -95,7 +96,15 @@ def test_every_file_stands_in_the_manifest_with_its_hash(store, judged, tmp_path
     hashes.pop("MANIFEST.json")
 
     assert manifest["files"] == hashes
-    assert set(hashes) == {"judgements.jsonl", "pairs.jsonl", "outcomes.jsonl", "datasheet.md"}
+    assert set(hashes) == {
+        "judgements.jsonl",
+        "rulings.jsonl",
+        "pairs.jsonl",
+        "consensus.jsonl",
+        "outcomes.jsonl",
+        "audit.jsonl",
+        "datasheet.md",
+    }
     assert (manifest["counts"]["outcomes"], manifest["counts"]["cannot_judge"]) == (5, 1)
     assert Ledger(store).events(action="dataset.freeze")[0].subject == "coding@1"
 
@@ -175,7 +184,7 @@ def flip(connection, one):
 
 
 def hide(connection, one):
-    connection.execute(RETRACTIONS.insert().values(judgement_id=one, at="2026-11-24"))
+    connection.execute(RETRACTIONS.insert().values(judgement_id=one, reason="none", at="2026-11-24"))
 
 
 @pytest.mark.parametrize(("harm", "word"), [(flip, "changed or added"), (hide, "removed")])
@@ -217,103 +226,9 @@ def test_an_unknown_version_lists_those_there_are(store, judged, tmp_path, clock
         open_version(store, "coding@2", tmp_path)
 
 
-def test_trl_keeps_only_pairs_with_a_better_answer(store, judged, tmp_path, clock):
-    dataset, _ = freeze(store, "coding", tmp_path, by="lead", now=clock())
-    rows, n_left_out = export(dataset, "trl")
-
-    assert (len(rows), n_left_out) == (3, 3)
-    for row in rows:
-        chosen, rejected = row["chosen"][0]["content"], row["rejected"][0]["content"]
-        assert {chosen.split()[0], rejected.split()[0]} == {"Dear", "Cheap"}
-    assert sorted(row["chosen"][0]["content"].split()[0] for row in rows) == ["Cheap", "Dear", "Dear"]
-
-
-def test_lmarena_tells_a_tie_from_both_bad_and_reads_back_as_the_same_outcomes(store, judged, tmp_path, clock):
-    dataset, _ = freeze(store, "coding", tmp_path, by="lead", now=clock())
-    text, n_rows, _ = export_version(store, "coding@1", "lmarena", folder=tmp_path, by="lead", now=clock())
-    (tmp_path / "battles.jsonl").write_text(text, encoding="utf-8")
-    rows = [json.loads(line) for line in text.splitlines()]
-
-    assert n_rows == 5
-    assert sorted(row["winner"] for row in rows if "tie" in row["winner"]) == ["tie", "tie (bothbad)"]
-    assert {row["judge"] for row in rows} == {dataset.judgements[0].expert}
-    assert len(read_outcomes([tmp_path / "battles.jsonl"])) == 5
-
-
-def test_routellm_never_counts_neither_acceptable_as_a_tie(store, judged, tmp_path, clock):
-    dataset, _ = freeze(store, "coding", tmp_path, by="lead", now=clock())
-    rows, n_left_out = export(dataset, "routellm")
-
-    assert sorted((row["label"], row["route"]) for row in rows) == [
-        (0, "strong"),
-        (0, "weak"),  # the strong one is better, and the weak one may be released
-        (1, "weak"),
-        (2, "weak"),
-    ]
-    assert n_left_out == 2
-
-
-def test_routellm_needs_to_know_which_model_is_weak(store, judged, tmp_path, clock):
-    dataset, _ = freeze(store, "coding", tmp_path, by="lead", now=clock())
-    unknown = [judged_pair.model_copy(update={"weak": None, "strong": None}) for judged_pair in dataset.pairs]
-
-    with pytest.raises(DataError, match="--weak MODEL --strong MODEL"):
-        export(dataset.model_copy(update={"pairs": tuple(unknown)}), "routellm")
-
-
-def test_experts_who_disagree_have_no_winner(store, dana, tmp_path, clock):
-    vote(store, dana, clock, "weak")
-    vote(store, "Lee Okafor", clock, "strong")
-    dataset, _ = freeze(store, "coding", tmp_path, by="lead", now=clock())
-
-    assert export(dataset, "trl") == ([], 1)
-    assert len(export(dataset, "lmarena").rows) == 2
-
-
-def test_an_export_is_an_event_with_the_hash_of_what_left(store, judged, tmp_path, clock):
-    freeze(store, "coding", tmp_path, by="lead", now=clock())
-    first = export_version(store, "coding@1", "outcomes", folder=tmp_path, by="lead", now=clock())
-    second = export_version(store, "coding@1", "outcomes", folder=tmp_path, by="lead", now=clock())
-
-    assert first == second
-    assert first[0] == (tmp_path / "coding@1" / "outcomes.jsonl").read_text(encoding="utf-8")
-    assert len({str(event.details) for event in Ledger(store).events(action="dataset.export")}) == 1
-
-
-def test_how_a_query_was_chosen_and_by_how_many_it_was_judged_reach_the_outcomes_and_the_exports(
-    store, imported, tmp_path, clock
-):
-    imported(1, weight=2.0, inclusion_probability=0.125)
-    for name in ("Dana Ruiz", "Lee Okafor"):
-        invite_expert(store, name, by="lead", now=clock())
-        vote(store, name, clock, "strong")
-    dataset, _ = freeze(store, "coding", tmp_path, by="lead", now=clock())
-    (row,) = [json.loads(line) for line in (tmp_path / "coding@1" / "outcomes.jsonl").read_text().splitlines()]
-    (outcome,) = read_outcomes([tmp_path / "coding@1" / "outcomes.jsonl"])
-
-    assert (row["n_experts"], outcome.weight, outcome.inclusion_probability) == (2, 2.0, 0.125)
-    assert open_version(store, "coding@1", tmp_path) == dataset
-    for form in ("trl", "routellm"):
-        (exported,) = export(dataset, form).rows
-        assert (exported["n_experts"], exported["weight"], exported["inclusion_probability"]) == (2, 2.0, 0.125)
-
-
 def test_where_nothing_is_known_of_the_choice_nothing_is_said(store, judged, tmp_path, clock):
     freeze(store, "coding", tmp_path, by="lead", now=clock())
 
     for name in ("outcomes.jsonl", "pairs.jsonl"):
         for line in (tmp_path / "coding@1" / name).read_text(encoding="utf-8").splitlines():
             assert not {"weight", "inclusion_probability"} & set(json.loads(line))
-
-
-def test_a_version_frozen_in_an_older_format_is_written_again_byte_for_byte(store, judged, tmp_path, clock):
-    dataset, _ = freeze(store, "coding", tmp_path / "new", by="lead", now=clock())
-    older = render(dataset, form=1)
-    with writing(store) as connection:
-        connection.execute(DATASETS.update().values(manifest_sha256=of_text(older["MANIFEST.json"])))
-    again = open_version(store, "coding@1", tmp_path / "old")
-
-    assert again == dataset
-    assert {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "old" / "coding@1").iterdir()} == older
-    assert "n_experts" not in older["outcomes.jsonl"]
-    assert json.loads(older["MANIFEST.json"])["format"] == 1
