@@ -53,3 +53,5 @@ class LabelingSettings(Settings):
     """Share of the qualification set that must be right."""
     idle_seconds: float = Field(60.0, gt=0)
     """A pause longer than this without a key or a move does not count as time at work."""
+    daily_goal: int = Field(60, ge=1)
+    """Pairs that an expert is shown as a day's work: two to four hours at two to four minutes a pair."""

@@ -17,6 +17,7 @@ from core.labeling_settings import LabelingSettings
 from core.store import create_tables
 from labeling.screens.judge import add_judge_screen
 from labeling.screens.log import add_log_screen
+from labeling.screens.own_pages import add_own_pages
 from labeling.screens.progress import add_progress_screen
 from labeling.screens.site import NAVIGATION, Site
 from web.account import add_account_pages
@@ -27,7 +28,7 @@ from web.sign_in import Guard, add_sign_in
 
 HERE = Path(__file__).parent
 
-SCREENS: Sequence[Callable[[Site], None]] = (add_judge_screen, add_progress_screen, add_log_screen)
+SCREENS: Sequence[Callable[[Site], None]] = (add_judge_screen, add_own_pages, add_progress_screen, add_log_screen)
 """Each adds the pages of one screen."""
 
 

@@ -14,14 +14,18 @@ from sqlalchemy.exc import IntegrityError
 
 from core.errors import AccessDenied
 from core.fingerprint import of_json
-from core.items import ITEMS
 from core.ledger import Detail, append_in
+from core.moments import timestamp
 from core.records import Judgement, Mark, Stakes
 from core.store import writing
+from labeling.judging.assignments import own_assignment
 from labeling.judging.ballots import FREE, Ballot, Choice, JudgingRules, check_ballot, in_pair_order, verdict_of
+from labeling.judging.drafts import put_draft
+from labeling.judging.form import form_of
+from labeling.judging.rendering import check_places
+from labeling.queueing.offering import task_of
 from labeling.queueing.places import take
-from labeling.tables import ASSIGNMENTS, DRAFTS, GUIDELINES, JUDGEMENTS, MARKS, PAIRS, RETRACTIONS, stands
-from web.sessions import timestamp
+from labeling.tables import ASSIGNMENTS, DRAFTS, GUIDELINES, JUDGEMENTS, MARKS, RETRACTIONS, stands
 
 RETAKE = timedelta(hours=1)
 """A pair whose judgement was taken back is its expert's alone for this long."""
@@ -51,8 +55,11 @@ def submit(engine: sa.Engine, ballot: Ballot, *, expert: str, rules: JudgingRule
     """
     try:
         with writing(engine) as connection:
-            assignment = _own_assignment(connection, ballot.assignment_id, expert)
+            assignment = own_assignment(connection, ballot.assignment_id, expert)
             check_ballot(ballot, rules, stakes=Stakes(assignment.stakes))
+            if ballot.marks:
+                task = task_of(connection, ballot.assignment_id)
+                check_places(ballot.marks, left=task.left, right=task.right)
             version = connection.execute(sa.select(sa.func.max(GUIDELINES.c.version))).scalar()
             judgement = _judgement(ballot, assignment, guideline_version=version, now=now)
             found = _found(connection, ballot, judgement)
@@ -72,7 +79,7 @@ def submit(engine: sa.Engine, ballot: Ballot, *, expert: str, rules: JudgingRule
 
 
 def retract(engine: sa.Engine, judgement_id: str, *, expert: str, reason: str = JUST_UNDONE, now: datetime) -> bool:
-    """Take back a judgement, as an event of its own; the pair is offered to the expert again.
+    """Take back a judgement, as an event of its own; the pair is offered to the expert again, as it was filled in.
 
     Returns False when it was taken back already.
 
@@ -82,7 +89,7 @@ def retract(engine: sa.Engine, judgement_id: str, *, expert: str, reason: str = 
     try:
         with writing(engine) as connection:
             row = connection.execute(sa.select(JUDGEMENTS).where(JUDGEMENTS.c.id == judgement_id)).first()
-            if row is None or row.expert != expert:
+            if row is None or row.expert != expert or row.purpose == "qualification":
                 raise AccessDenied("This judgement is not yours to undo. Reload the page to see your own.")
             known = sa.select(RETRACTIONS.c.judgement_id).where(RETRACTIONS.c.judgement_id == judgement_id)
             if connection.execute(known).first():
@@ -93,6 +100,8 @@ def retract(engine: sa.Engine, judgement_id: str, *, expert: str, reason: str = 
                 .where(ASSIGNMENTS.c.id == row.assignment_id)
                 .values(offered_at=timestamp(now), lease_until=timestamp(now + RETAKE), is_waiting=True)
             )
+            (judgement,) = judgements_where(connection, JUDGEMENTS.c.id == judgement_id)
+            put_draft(connection, row.assignment_id, revision=row.revision + 1, form=form_of(judgement), now=now)
             details: dict[str, Detail] = {"pair": row.pair_id, "reason_sha256": of_json(reason)}
             append_in(connection, expert, "judge.retract", judgement_id, details, now=now)
             return True
@@ -152,21 +161,6 @@ def judgements_where(connection: sa.Connection, condition: sa.ColumnElement[bool
         )
         marks.setdefault(row.judgement_id, []).append(mark)
     return [judgement_of(row, tuple(marks.get(row.id, ()))) for row in rows]
-
-
-def _own_assignment(connection: sa.Connection, assignment_id: str, expert: str) -> sa.Row[Any]:
-    # The lock lets equal submits queue (PostgreSQL; SQLite queues all writers), so each sees what the one before saved.
-    query = (
-        sa.select(ASSIGNMENTS, ITEMS.c.stakes)
-        .join(PAIRS, PAIRS.c.id == ASSIGNMENTS.c.pair_id)
-        .join(ITEMS, ITEMS.c.id == PAIRS.c.item_id)
-        .where(ASSIGNMENTS.c.id == assignment_id)
-        .with_for_update(of=ASSIGNMENTS)
-    )
-    row = connection.execute(query).first()
-    if row is None or row.expert != expert:
-        raise AccessDenied("This pair was not offered to you. Open the queue to judge your own.")
-    return row
 
 
 def _judgement(ballot: Ballot, assignment: sa.Row[Any], *, guideline_version: int | None, now: datetime) -> Judgement:

@@ -1,11 +1,14 @@
-"""The progress screen: how far the labeling is, and how far experts agree."""
+"""The progress screen: one's own counts and pace, and how far the labeling is and experts agree."""
 
 from typing import Annotated
 
 from fastapi import Depends, Request, Response
 
-from core.access import Act, Actor
+from core.access import Act, Actor, refusal
+from labeling.judging.own_work import own_pace
 from labeling.quality.overview import overview
+from labeling.queueing.offering import progress_of
+from labeling.screens.own_pages import CHOICE_LABELS
 from labeling.screens.site import Site
 
 
@@ -15,5 +18,17 @@ def add_progress_screen(site: Site) -> None:
 
     @site.app.get("/progress")
     def progress(request: Request, actor: Annotated[Actor, viewer]) -> Response:
+        now = site.clock()
+        judges = refusal(Act.JUDGE, actor) is None
         with site.engine.connect() as connection:
-            return site.page(request, actor, "progress.html", overview=overview(connection))
+            return site.page(
+                request,
+                actor,
+                "progress.html",
+                overview=overview(connection),
+                pace=own_pace(connection, actor.name, now=now) if judges else None,
+                mine=progress_of(connection, actor.name, now=now) if judges else None,
+                goal=site.settings.daily_goal,
+                labels=CHOICE_LABELS,
+                sees_names=refusal(Act.VIEW_QUALITY, actor) is None,
+            )

@@ -1,116 +1,59 @@
-// The keyboard of the judging screen. Without it the page is an ordinary form.
-// Nothing is kept in the browser but the wish to use these keys or not.
+// The judging screen: joins the keyboard, the marks, the views, the clock and the saving to the page at hand.
+// Without scripts the page is an ordinary form. The browser keeps nothing: drafts and keys live on the server.
 
-const form = document.querySelector("form.judge");
-const undo = document.querySelector("#undo");
-const keys = document.querySelector("details.keys");
-const shortcuts = document.querySelector("#shortcuts");
+import { startClock } from "./clock.js";
+import { startEntries } from "./entries.js";
+import { onKey } from "./keyboard.js";
+import { startMarks } from "./marks.js";
+import { sendForm, startDrafts } from "./saving.js";
+import { startViews } from "./views.js";
 
-const VERDICT_OF_KEY = {
-  1: "left_better",
-  2: "right_better",
-  3: "both_acceptable",
-  4: "neither_acceptable",
-  s: "cannot_judge",
-};
-const IMPLIED_MARK = { both_acceptable: "yes", neither_acceptable: "no" };
-const SWITCH = "preceptor.labeling.keys";
+let page = null;
 
-// Time with the page in view, for the judgement's active_ms.
-let activeMs = 0;
-let visibleSince = document.visibilityState === "visible" ? performance.now() : null;
-document.addEventListener("visibilitychange", () => {
-  if (visibleSince !== null) activeMs += performance.now() - visibleSince;
-  visibleSince = document.visibilityState === "visible" ? performance.now() : null;
-});
-
-function mark(side, value) {
-  for (const radio of form.elements[`${side}_acceptable`]) radio.checked = radio.value === value;
-}
-
-function isMarked(side) {
-  return form.elements[`${side}_acceptable`].value !== "";
-}
-
-// A verdict that says all about both answers fills their marks; choosing another one clears them.
-function verdictChosen(verdict) {
-  const implied = IMPLIED_MARK[verdict] ?? "";
-  mark("left", implied);
-  mark("right", implied);
-  form.elements.reason.required = verdict === "cannot_judge";
-  showNextMark();
-}
-
-// The answer that y and n speak of.
-function nextMark() {
-  const verdict = form.elements.verdict.value;
-  if (verdict !== "left_better" && verdict !== "right_better") return null;
-  return ["left", "right"].find((side) => !isMarked(side)) ?? null;
-}
-
-function showNextMark() {
-  const next = nextMark();
-  for (const group of form.querySelectorAll(".mark-release")) {
-    group.classList.toggle("asked-now", group.dataset.side === next);
-    if (group.dataset.side === next) group.scrollIntoView({ block: "nearest" });
+// Joins everything to what the document shows now; what belonged to the page before is let go.
+function start() {
+  page?.ending.abort();
+  const ending = new AbortController();
+  const form = document.querySelector("form.judge");
+  page = { form, ending, signal: ending.signal, acts: JSON.parse(document.querySelector("[data-keys]")?.dataset.keys ?? "{}") };
+  if (form) {
+    page.clock = startClock(form, page.signal);
+    page.entries = startEntries(form, page.signal);
+    page.marks = startMarks(form, page.signal);
+    page.views = startViews(form, page.signal);
+    page.drafts = startDrafts(page);
+  }
+  for (const sent of document.querySelectorAll("form.judge, #undo, #flag-form")) {
+    sent.addEventListener("submit", (event) => sendForm(page, event, show), { signal: page.signal });
   }
 }
 
-function choose(verdict) {
-  const radio = document.getElementById(verdict);
-  radio.checked = true;
-  verdictChosen(verdict);
-  if (verdict === "cannot_judge") form.elements.reason.focus();
-  else radio.focus({ preventScroll: true });
-}
-
-function pressed(event) {
-  if (event.altKey || event.metaKey || event.isComposing || event.repeat) return;
-  const inText = event.target instanceof HTMLTextAreaElement;
-  if (inText && event.key === "Escape") return event.target.blur();
-  if (inText && event.key === "Enter" && event.ctrlKey) {
-    event.preventDefault();
-    return form.requestSubmit();
+// Puts a page that the server sent in place of the one that is shown, and says what happened.
+function show(html) {
+  const next = new DOMParser().parseFromString(html, "text/html");
+  const isGuidelineOpen = document.querySelector("#guideline:popover-open") !== null;
+  const said = next.querySelector("#status")?.textContent ?? "";
+  document.title = next.title;
+  document.querySelector("main").replaceWith(next.querySelector("main"));
+  for (const part of [".progress progress", ".progress .count", ".progress .today", "#draft-state"]) {
+    const [here, there] = [document.querySelector(part), next.querySelector(part)];
+    if (here && there) here.replaceWith(there);
   }
-  if (inText || event.ctrlKey || !shortcuts?.checked) return;
-  const key = event.key.toLowerCase();
-  const onControl = event.target.closest?.("button, a, summary, input[type=checkbox]");
-  if (key in VERDICT_OF_KEY) choose(VERDICT_OF_KEY[key]);
-  else if ((key === "y" || key === "n") && nextMark()) {
-    mark(nextMark(), key === "y" ? "yes" : "no");
-    showNextMark();
-  } else if (key === "r") form.elements.reason.focus();
-  else if (key === "u" && undo.elements.judgement.value) undo.requestSubmit();
-  else if (key === "?") keys.open = !keys.open;
-  else if (key === "enter" && !onControl) form.requestSubmit();
-  else return;
-  event.preventDefault();
+  for (const gone of document.querySelectorAll(".session-end")) gone.remove();
+  history.replaceState(null, "", "/judge");
+  start();
+  if (isGuidelineOpen) document.querySelector("#guideline")?.showPopover();
+  window.scrollTo(0, 0);
+  (document.querySelector("main .fault, #question") ?? document.querySelector("main")).focus();
+  const place = page.form ? ` ${next.title.split(" · ")[0]}.` : "";
+  document.querySelector("#status").textContent = said ? said + place : "";
 }
 
-if (form) {
-  form.addEventListener("change", (event) => {
-    if (event.target.name === "verdict") verdictChosen(event.target.value);
-    else showNextMark();
-  });
-  form.addEventListener("submit", (event) => {
-    if (form.dataset.sent) return event.preventDefault();
-    form.dataset.sent = "yes";
-    const sinceShown = visibleSince === null ? 0 : performance.now() - visibleSince;
-    form.elements.active_ms.value = String(Math.round(activeMs + sinceShown));
-  });
-  shortcuts.closest("[hidden]").hidden = false;
-  shortcuts.checked = localStorage.getItem(SWITCH) !== "off";
-  shortcuts.addEventListener("change", () => localStorage.setItem(SWITCH, shortcuts.checked ? "on" : "off"));
-  document.addEventListener("keydown", pressed);
-  showNextMark();
-} else if (undo) {
-  document.addEventListener("keydown", (event) => {
-    const wanted = event.key === "u" && !event.ctrlKey && !event.altKey && !event.metaKey;
-    if (wanted && undo.elements.judgement.value && localStorage.getItem(SWITCH) !== "off") undo.requestSubmit();
-  });
-}
+document.addEventListener("keydown", (event) => page && onKey(event, page));
 
 // A page brought back by the browser's back button may show a pair that was judged meanwhile.
 window.addEventListener("pageshow", (event) => {
   if (event.persisted) location.reload();
 });
+
+start();

@@ -15,9 +15,10 @@ from core.store import create_tables, open_store, writing
 from labeling import tables  # noqa: F401 - declares the tables
 from labeling.app import create_app
 from labeling.content.importing import ImportRules, import_pairs
+from labeling.queueing.dealing import OfferRules
 from labeling.queueing.experts import invite_expert
-from labeling.queueing.offering import OfferRules
 from labeling.queueing.places import set_wanted
+from tests.labeling.browsing import browser, serve, visit  # noqa: F401 - fixtures of the browser tests
 
 START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 WEAK, STRONG = "lexical-coder", "minilm-coder"
