@@ -1,13 +1,14 @@
 """Commands of the labeling room: import, serve, invite, status, clear; freeze and export stand beside."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import click
 
+from labeling.commands.import_report import first_of
+from labeling.commands.importing import clear, held, import_command
 from labeling.commands.options import by_option, engine_of, settings_of, store_options
-from labeling.commands.versions import export_command, freeze
+from labeling.commands.versions import diff, export_command, freeze
 
 
 @click.group()
@@ -16,76 +17,6 @@ def label() -> None:
 
     Example: preceptor label import pairs.jsonl --dry-run
     """
-
-
-@label.command("import")
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--weak", metavar="MODEL", help="The cheap model, where rows hold more than two answers.")
-@click.option("--strong", metavar="MODEL", help="The expensive model.")
-@click.option("--dry-run", is_flag=True, help="Report what would be imported and change nothing.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-@by_option
-@store_options
-def import_command(
-    files: tuple[Path, ...],
-    weak: str | None,
-    strong: str | None,
-    *,
-    dry_run: bool,
-    as_json: bool,
-    **where: Any,  # noqa: ANN401 - the options that `by_option` and `store_options` add
-) -> None:
-    """Import queries with two answers each from JSONL, CSV or Parquet: all rows or none.
-
-    Duplicates are skipped, so the same file can be imported again. Items in which an identifier of a patient seems to
-    stand are held back until `preceptor label clear`.
-
-    Example: preceptor label import pairs.jsonl --weak coder-small --strong coder-large
-    """
-    from dataclasses import asdict
-    from datetime import UTC, datetime
-
-    from core.labeling_settings import LabelingSettings
-    from labeling.content.importing import ImportRules, import_pairs
-
-    settings = settings_of(where["config"])
-    labeling = settings.labeling if settings else LabelingSettings()
-    if settings is not None and weak is None and strong is None:
-        weak, strong = settings.pair.weak.name, settings.pair.strong.name
-    report = import_pairs(
-        engine_of(where, settings),
-        files,
-        by=where["by"],
-        now=datetime.now(UTC),
-        rules=ImportRules(
-            weak=weak,
-            strong=strong,
-            data_class=labeling.data_class,
-            overlap_high_stakes=labeling.overlap_high_stakes,
-            overlap_low_stakes=labeling.overlap_low_stakes,
-        ),
-        dry_run=dry_run,
-    )
-    if as_json:
-        click.echo(json.dumps({**asdict(report), "dry_run": dry_run}))
-        return
-    click.echo(
-        f"{'Dry run: ' if dry_run else ''}{report.n_rows} rows, {report.n_new} new pairs, "
-        f"{report.n_duplicates} duplicates skipped."
-    )
-    if report.held:
-        kinds = ", ".join(f"{kind} in {n}" for kind, n in sorted(report.items_by_phi_kind.items()))
-        click.echo(f"{len(report.held)} items held back ({kinds}): {_first(report.held)}")
-        click.echo(f"Read them where they came from, then: preceptor label clear {report.held[0]}")
-    if report.names_a_model:
-        click.echo(
-            f"{len(report.names_a_model)} items have an answer that says who wrote it, which undoes the blinding:"
-        )
-        click.echo(f"  {_first(report.names_a_model)}")
-    if report.fields_not_used:
-        click.echo(f"Fields not used: {', '.join(report.fields_not_used)}")
-    if not dry_run:
-        click.echo("Next: preceptor label serve --expert NAME")
 
 
 @label.command()
@@ -172,13 +103,13 @@ def status(*, as_json: bool, **where: Any) -> None:  # noqa: ANN401 - see `impor
     """
     from dataclasses import asdict
 
-    from labeling.content.importing import held_items
+    from labeling.content.clearance import held_items
     from labeling.quality.overview import overview
 
     with engine_of(where).connect() as connection:
-        state, held = overview(connection), held_items(connection)
+        state, waiting = overview(connection), held_items(connection)
     if as_json:
-        click.echo(json.dumps({**asdict(state), "agreement": state.agreement.model_dump(), "held_items": held}))
+        click.echo(json.dumps({**asdict(state), "agreement": state.agreement.model_dump(), "held_items": waiting}))
         return
     click.echo(f"{state.n_judged} of {state.n_pairs} pairs judged, {state.n_judged_twice} by two experts or more.")
     for expert in state.experts:
@@ -189,39 +120,14 @@ def status(*, as_json: bool, **where: Any) -> None:  # noqa: ANN401 - see `impor
         click.echo(f"Agreement on {agreed.n_items} pairs: raw {agreed.raw:.1%}{alpha}.")
     if agreed.reason:
         click.echo(agreed.reason)
-    if held:
-        click.echo(f"{len(held)} items held back: {_first(held)}")
-        click.echo(f"Next: preceptor label clear {held[0]}")
-
-
-@label.command()
-@click.argument("item")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@by_option
-@store_options
-def clear(item: str, *, yes: bool, **where: Any) -> None:  # noqa: ANN401 - see `import_command`
-    """Let experts see an item that the screen for identifiers held back.
-
-    Example: preceptor label clear claim-0042 --yes
-    """
-    from datetime import UTC, datetime
-
-    from labeling.content.importing import clear_item, findings_of
-
-    engine = engine_of(where)
-    with engine.connect() as connection:
-        findings = findings_of(connection, item)
-    if findings and not yes:
-        kinds = ", ".join(f"{kind} {n} times" for kind, n in findings.items())
-        click.confirm(f"The screen found {kinds} in '{item}'. Show it to experts all the same?", abort=True)
-    clear_item(engine, item, by=where["by"], now=datetime.now(UTC))
-    click.echo(f"'{item}' is in the queue.")
+    if waiting:
+        click.echo(f"{len(waiting)} items held back: {first_of(waiting)}")
+        click.echo(f"Next: preceptor label held --show {waiting[0]}")
 
 
 label.add_command(freeze)
+label.add_command(diff)
+label.add_command(import_command)
+label.add_command(held)
+label.add_command(clear)
 label.add_command(export_command)
-
-
-def _first(names: "list[str] | tuple[str, ...]") -> str:
-    rest = len(names) - 5
-    return ", ".join(names[:5]) + (f" and {rest} more" if rest > 0 else "")

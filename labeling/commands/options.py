@@ -10,6 +10,7 @@ import click
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
+    from core.access import Act, Actor
     from core.settings import RunSettings
 
 DEFAULT_STORE = "sqlite:///preceptor.db"
@@ -56,3 +57,21 @@ def engine_of(where: dict[str, Any], settings: "RunSettings | None" = None) -> "
     engine = open_store(where["store_url"] or (settings.store_url if settings else DEFAULT_STORE))
     create_tables(engine)
     return engine
+
+
+def acting(engine: "sa.Engine", name: str, act: "Act") -> "Actor":
+    """The person who acts by command, once the policy lets the act through.
+
+    Raises:
+        AccessDenied: it does not.
+    """
+    from datetime import UTC, datetime
+
+    from core.access import require
+    from core.people import actor_of
+    from core.store import writing
+
+    with writing(engine) as connection:
+        actor = actor_of(connection, name, now=datetime.now(UTC), at_command_line=True)
+    require(act, actor)
+    return actor

@@ -9,6 +9,7 @@ pipeline reads it.
 | label_sampling | how an item was chosen, where the import said so: its weight and its chance of inclusion |
 | label_phi_finding | a kind of identifier found in an item, with a count, never the text |
 | label_answer | one model's answer to an item; its id is a hash, so its order says nothing about the model |
+| label_clearance | a person's decision on an item that was held back, with its reason; for stewards alone |
 | label_redaction | a text that was masked: what stood there before, and where identifiers stood; for stewards alone |
 | label_pair | an item with two of its answers, in canonical order |
 """
@@ -35,6 +36,20 @@ PHI_FINDINGS = sa.Table(
     sa.Column("item_id", sa.ForeignKey(ITEMS.c.id), primary_key=True),
     sa.Column("kind", sa.String(40), primary_key=True),
     sa.Column("n", sa.Integer, nullable=False),
+)
+
+CLEARANCES = sa.Table(
+    "label_clearance",
+    METADATA,
+    sa.Column("item_id", sa.ForeignKey(ITEMS.c.id), primary_key=True),
+    # 0 the first time; an item can be held back again.
+    sa.Column("edition", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("decision", sa.String(20), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("by", NAME, nullable=False),
+    sa.Column("at", MOMENT, nullable=False),
+    sa.CheckConstraint("decision IN ('as_it_is', 'masked', 'excluded')", name="decision"),
+    sa.CheckConstraint("decision <> 'as_it_is' OR length(trim(reason)) > 0", name="as_it_is_has_a_reason"),
 )
 
 REDACTIONS = sa.Table(

@@ -5,7 +5,7 @@ from click.testing import CliRunner
 
 from core.errors import PreceptorError
 from core.store import open_store
-from labeling.commands import label
+from labeling.commands.group import label
 from labeling.judging.ballots import Ballot, Choice
 from labeling.judging.submitting import submit
 from labeling.queueing.offering import next_task
@@ -50,18 +50,6 @@ def test_from_import_to_export(run, tmp_path, clock):
     assert (frozen["dataset"], frozen["new"], frozen["counts"]["outcomes"]) == ("coding@1", True, 1)
     assert json.loads(exported.stdout)["winner"] == "tie"
     assert "1 rows; 0 have no place in this form." in exported.stderr
-
-
-def test_clear_asks_first(run, tmp_path):
-    write_rows(tmp_path / "pairs.jsonl", [row(1, query="SSN 123-45-6789")])
-    held = run("import", "pairs.jsonl")
-    asked = run("clear", "task-001")
-    cleared = run("clear", "task-001", "--yes")
-
-    assert "1 items held back (ssn in 1): task-001" in held.stdout
-    assert asked.exit_code == 1
-    assert "The screen found ssn 1 times in 'task-001'" in asked.output
-    assert cleared.stdout == "'task-001' is in the queue.\n"
 
 
 def test_a_store_that_is_no_database_is_refused_with_a_sentence(run):

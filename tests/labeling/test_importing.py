@@ -7,10 +7,12 @@ import sqlalchemy as sa
 
 from core.errors import DataError, PreceptorError
 from core.ledger import Ledger
-from labeling.content.importing import clear_item, import_pairs
-from labeling.queueing.offering import next_task
-from labeling.tables import ANSWERS, ITEMS, PAIRS, PHI_FINDINGS, SAMPLING
-from tests.labeling.conftest import STRONG, WEAK, row, write_rows
+from core.store import writing
+from labeling.content.importing import import_pairs, write_pairs
+from labeling.content.inspecting import ImportRules, inspect_pairs
+from labeling.content.sources import Source
+from labeling.tables import ANSWERS, ITEMS, PAIRS, PHI_FINDINGS, QUEUE, SAMPLING
+from tests.labeling.conftest import ONCE, STRONG, WEAK, row, write_rows
 
 
 def n_rows(store, table):
@@ -73,19 +75,24 @@ def test_a_dry_run_reports_and_changes_nothing(store, tmp_path, clock):
     assert Ledger(store).events() == []
 
 
-def test_an_item_with_an_identifier_is_held_back_until_it_is_cleared(store, tmp_path, clock, expert):
+def test_an_item_with_an_identifier_is_held_back(store, tmp_path, clock):
     path = write_rows(tmp_path / "pairs.jsonl", [row(1, query="Call 555-010-2233 about the fracture.")])
     report = import_pairs(store, [path], by="lead", now=clock())
-    dana = expert(store)
 
     assert (report.held, report.items_by_phi_kind) == (("task-001",), {"phone": 1})
-    assert next_task(store, dana.name, now=clock()) is None
+    with writing(store) as connection:
+        assert connection.execute(sa.select(ITEMS.c.phi_state)).scalar_one() == "held"
+        assert not connection.execute(sa.select(QUEUE.c.is_open)).scalar_one()
 
-    clear_item(store, "task-001", by="steward", now=clock())
 
-    assert next_task(store, dana.name, now=clock()) is not None
-    event = Ledger(store).events(action="phi.clear")[0]
-    assert (event.actor, event.subject, event.details) == ("steward", "task-001", {"kinds": "phone"})
+@pytest.mark.parametrize("data_class", ["synthetic", "public"])
+def test_of_made_up_and_public_texts_findings_are_only_reported(store, tmp_path, clock, data_class):
+    path = write_rows(tmp_path / "pairs.jsonl", [row(1, query="Call 555-010-2233 about the fracture.")])
+    report = import_pairs(store, [path], by="lead", now=clock(), rules=ImportRules(data_class=data_class))
+
+    assert (report.held, report.phi_by_item) == ((), {"task-001": {"phone": 1}})
+    with store.connect() as connection:
+        assert connection.execute(sa.select(ITEMS.c.phi_state)).scalar_one() == "clean"
 
 
 def test_findings_are_kept_without_the_text(store, tmp_path, clock):
@@ -96,15 +103,6 @@ def test_findings_are_kept_without_the_text(store, tmp_path, clock):
         findings = [tuple(found) for found in connection.execute(sa.select(PHI_FINDINGS))]
     assert findings == [("task-001", "phone", 1)]
     assert "555" not in json.dumps([event.__dict__ for event in Ledger(store).events()])
-
-
-def test_clearing_what_is_not_held_says_so(imported, clock):
-    store = imported(1)
-
-    with pytest.raises(PreceptorError, match="is not held back, it is clean"):
-        clear_item(store, "task-000", by="steward", now=clock())
-    with pytest.raises(PreceptorError, match="There is no item 'nothing'"):
-        clear_item(store, "nothing", by="steward", now=clock())
 
 
 def test_answers_that_name_their_model_are_counted(store, tmp_path, clock):
@@ -190,3 +188,96 @@ def test_how_a_query_was_chosen_is_kept_and_a_weight_out_of_range_is_named(store
         f"{bad}:1: weight: Input should be greater than 0",
         f"{bad}:2: inclusion_probability: Input should be less than or equal to 1",
     )
+
+
+def test_a_foreign_column_is_read_under_the_name_it_is_mapped_to(store, tmp_path, clock):
+    rows = [{"id": "a", "question_text": "Code it.", "query": "old", "answers": {WEAK: "x", STRONG: "y"}}]
+    path = write_rows(tmp_path / "pairs.jsonl", rows)
+    source = Source((path,), mapping={"query": "question_text"})
+    wrong = inspect_pairs(store, Source((path,), mapping={"topic": "subject"}), rules=ONCE).report
+    report = import_pairs(store, source, by="lead", now=clock())
+
+    with store.connect() as connection:
+        assert json.loads(connection.execute(sa.select(ITEMS.c.messages)).scalar_one())[0]["content"] == "Code it."
+    assert {(one.name, one.read_as) for one in report.columns} == {
+        ("id", "id"),
+        ("question_text", "query"),
+        ("query", None),
+        ("answers", "answers"),
+    }
+    assert wrong.faults == ("--map topic=subject: no row has a field 'subject'",)
+
+
+def test_a_dry_run_tells_the_faults_and_the_work_that_is_asked_of_experts(store, tmp_path, clock):
+    rows = [*(row(number) for number in range(10)), row(10, query="")]
+    path = write_rows(tmp_path / "pairs.jsonl", rows)
+    rules = ImportRules(overlap_high_stakes=2, overlap_low_stakes=1)
+    report = import_pairs(store, [path], by="lead", now=clock(), rules=rules, dry_run=True)
+
+    assert report.faults == (f"{path}:11: no query: give 'query' as a text or as a list of {{role, content}}",)
+    assert not report.can_be_imported
+    assert report.pairs_by_stakes == {"high": 5, "low": 5}
+    assert report.n_judgements_wanted == 15
+    assert report.expert_hours == (0.5, 1.0)  # 15 judgements of 2 to 4 minutes
+
+
+def test_the_same_question_but_for_case_and_signs_is_counted(store, tmp_path, clock):
+    answers = {WEAK: "x", STRONG: "z"}
+    path = write_rows(tmp_path / "pairs.jsonl", [row(1, query="Code it."), row(2, query="CODE, it?!", answers=answers)])
+    report = import_pairs(store, [path], by="lead", now=clock())
+
+    assert (report.n_new, report.n_same_question) == (2, 1)
+
+
+LONG = "Seen for follow-up of type 2 diabetes with stage 3 chronic kidney disease, on insulin, no complaints today"
+
+
+def test_near_duplicates_in_different_groups_are_named(store, tmp_path, clock):
+    rows = [row(1, query=f"{LONG} a"), row(2, query=f"{LONG} b"), row(3, query="Excision of a benign lesion.")]
+    apart = import_pairs(store, [write_rows(tmp_path / "a.jsonl", rows)], by="lead", now=clock(), dry_run=True)
+    rows = [{**one, "group": "claim-7"} for one in rows]
+    together = import_pairs(store, [write_rows(tmp_path / "b.jsonl", rows)], by="lead", now=clock(), dry_run=True)
+
+    assert [(near.first, near.second, near.crosses_audit) for near in apart.near_duplicates] == [
+        ("task-001", "task-002", False)
+    ]
+    assert together.n_near_duplicates == 0
+
+
+def test_a_near_duplicate_of_an_audited_item_is_named_whatever_its_group(store, tmp_path, clock):
+    first = write_rows(tmp_path / "a.jsonl", [row(1, query=f"{LONG} a", group="claim-7")])
+    import_pairs(store, [first], by="lead", now=clock())
+    with writing(store) as connection:
+        connection.execute(QUEUE.update().values(stream="audit"))
+    second = write_rows(tmp_path / "b.jsonl", [row(2, query=f"{LONG} b", group="claim-7")])
+    report = import_pairs(store, [second], by="lead", now=clock(), dry_run=True)
+
+    assert [(near.first, near.second, near.crosses_audit) for near in report.near_duplicates] == [
+        ("task-001", "task-002", True)
+    ]
+
+
+def test_rows_that_changed_after_they_were_searched_are_not_written(store, tmp_path, clock):
+    path = write_rows(tmp_path / "pairs.jsonl", [row(0), row(1)])
+    source = Source((path,), weak=WEAK, strong=STRONG)
+    inspection = inspect_pairs(store, source, rules=ONCE)
+    write_rows(path, [row(0), row(1, query="Call 555-010-2233.")])
+
+    with pytest.raises(DataError, match="not searched"):
+        write_pairs(store, source, inspection, by="lead", now=clock(), rules=ONCE)
+    assert n_rows(store, ITEMS) == 0
+
+
+def test_an_excluded_item_stays_out_when_another_pair_of_it_comes(store, tmp_path, clock):
+    query = "Call 555-010-2233 about the fracture."
+    import_pairs(store, [write_rows(tmp_path / "a.jsonl", [row(1, query=query)])], by="lead", now=clock())
+    with writing(store) as connection:
+        connection.execute(ITEMS.update().values(phi_state="excluded"))
+    more = write_rows(
+        tmp_path / "b.jsonl", [row(1, query=query, answers={WEAK: row(1)["answers"][WEAK], "third": "z 555-010-2244"})]
+    )
+    import_pairs(store, [more], by="lead", now=clock())
+
+    with store.connect() as connection:
+        assert connection.execute(sa.select(ITEMS.c.phi_state)).scalar_one() == "excluded"
+        assert set(connection.execute(sa.select(QUEUE.c.is_open)).scalars()) == {False}
