@@ -8,6 +8,7 @@ from fastapi import Request, Response
 from fastapi.testclient import TestClient
 
 from core.errors import AccessDenied
+from core.people import actor_of, add_person
 from core.store import create_tables, open_store, writing
 from web.sessions import LIFETIME, close_session, csrf_token, is_csrf_token, open_session, person_of
 from web.shell import create_shell, message_page
@@ -35,6 +36,8 @@ def client() -> Iterator[TestClient]:
 def store(store_url: str) -> Iterator[sa.Engine]:
     engine = open_store(store_url)
     create_tables(engine)
+    with writing(engine) as connection:
+        add_person(connection, "Dana", by=actor_of(connection, "setup", now=NOW, at_command_line=True), now=NOW)
     yield engine
     engine.dispose()
 
@@ -97,8 +100,9 @@ def test_a_session_lasts_until_it_expires(store):
         token = open_session(connection, "Dana", now=NOW)
 
     assert person_of(store, token, now=NOW) == "Dana"
-    assert person_of(store, token, now=NOW + LIFETIME) is None
     assert person_of(store, "another", now=NOW) is None
+    assert person_of(store, token, now=NOW + LIFETIME) is None
+    assert person_of(store, token, now=NOW) is None
 
 
 def test_a_closed_session_is_over(store):
