@@ -187,7 +187,15 @@ def figures_of(
 
     best = max((name for name in scores if name not in FLOORS), key=lambda name: apgr[name].estimate)
     against_members = {member: minus("stack", member) for member in MEMBERS}
-    check = check_calibration(probability, strong > weak, rng=_rng())
+    events = strong > weak
+    check = check_calibration(probability, events, rng=_rng())
+    gain = (probability - events) ** 2 - (events.mean() - events) ** 2
+    margin = 1.96 * float(gain.std()) / np.sqrt(len(gain))
+    brier_less = {
+        "estimate": float(gain.mean()),
+        "low": float(gain.mean() - margin),
+        "high": float(gain.mean() + margin),
+    }
     return {
         "n_rows": len(weak),
         "apgr": {name: as_dict(interval) for name, interval in apgr.items()},
@@ -198,7 +206,7 @@ def figures_of(
         "stack_verdict": verdict(
             {m: (d["estimate"], d["low"], d["high"]) for m, d in against_members.items()}
         ).sentence,
-        "calibration": check.model_dump(exclude={"bins"}),
+        "calibration": check.model_dump(exclude={"bins"}) | {"brier_minus_base_rate": brier_less},
     }
 
 
@@ -217,7 +225,8 @@ def table(figures: Mapping[str, Any]) -> str:
             f"  best router: {one['best']}; minus floors: {beaten}",
             f"  {one['stack_verdict']}",
             f"  calibration: ECE {check['ece']:.4f} (95 % of perfect models below {check['ece_null_high']:.4f}), "
-            f"Brier {check['brier']:.4f} (base rate {check['brier_base_rate']:.4f})",
+            f"Brier {check['brier']:.4f} (base rate {check['brier_base_rate']:.4f}; less "
+            + "{estimate:+.4f} [{low:+.4f}, {high:+.4f}])".format(**check["brier_minus_base_rate"]),
         ]
         if "joint_weights" in one:
             lines.append(f"  weight of the other set's rows by fold, 0: left out: {one['joint_weights']}")
