@@ -1,5 +1,6 @@
 """Settings of the labeling room: what is judged, by how many, under which rules."""
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -17,6 +18,8 @@ class LabelingSettings(Settings):
     """What the judgements are for, shown on the datasheet."""
     data_class: DataClass = "deidentified"
     """The kind of texts that are imported. `limited` and `identified` are never exported to other tools' forms."""
+    datasets_folder: Path = Path("datasets")
+    """Folder of the frozen versions that the page *Versions* writes; `preceptor label freeze` has `--folder`."""
     overlap_high_stakes: int = Field(2, ge=1, le=9)
     """Experts who judge each high-stakes pair."""
     overlap_low_stakes: float = Field(1.3, ge=1, le=9)
@@ -51,6 +54,12 @@ class LabelingSettings(Settings):
     """Whether an expert must pass the qualification set before judging."""
     pass_share: float = Field(0.8, gt=0, le=1)
     """Share of the qualification set that must be right."""
+    qualification_tries: int = Field(3, ge=1)
+    """How often an expert may hand in the qualification set."""
+    sign_qualifications: bool = False
+    """Whether handing in the qualification set takes an electronic signature."""
+    sign_adjudications: bool = False
+    """Whether a ruling on a pair takes an electronic signature."""
     idle_seconds: float = Field(60.0, gt=0)
     """A pause longer than this without a key or a move does not count as time at work."""
     daily_goal: int = Field(60, ge=1)

@@ -5,6 +5,7 @@ from labeling.tables.content import ANSWERS, CLEARANCES, PAIRS, PHI_FINDINGS, RE
 from labeling.tables.judgements import (
     ACKNOWLEDGEMENTS,
     ADJUDICATIONS,
+    GUIDELINE_PROPOSALS,
     GUIDELINES,
     JUDGEMENTS,
     MARKS,
@@ -31,6 +32,7 @@ __all__ = [
     "FLAGS",
     "GOLD",
     "GUIDELINES",
+    "GUIDELINE_PROPOSALS",
     "ITEMS",
     "JUDGEMENTS",
     "MARKS",

@@ -5,11 +5,12 @@ Rows are only ever added: a change of mind is a retraction and a new revision.
 | table | one row is |
 |---|---|
 | label_guideline | a version of the instructions, with who wrote and who approved it |
+| label_guideline_proposal | a text that someone wants to be the next version, and what became of it |
 | label_acknowledgement | an expert read a version of the guideline |
 | label_judgement | an expert's verdict on a pair |
 | label_mark | a sentence of an answer that an expert marked as faulty |
 | label_retraction | the undoing of a judgement, with its reason |
-| label_qualification | an expert passed the qualification set, or failed |
+| label_qualification | an expert handed in the qualification set, and passed or failed |
 | label_adjudication | the last word on a pair about which experts disagree |
 """
 
@@ -29,6 +30,25 @@ GUIDELINES = sa.Table(
     sa.Column("approved_by", NAME, nullable=False),
     sa.Column("at", MOMENT, nullable=False),
     sa.CheckConstraint("written_by <> approved_by", name="two_people"),
+)
+
+GUIDELINE_PROPOSALS = sa.Table(
+    "label_guideline_proposal",
+    METADATA,
+    sa.Column("id", KEY, primary_key=True),
+    # The version that it would replace; 0 before the first. Once another one is in force, the proposal is out of date.
+    sa.Column("builds_on", sa.Integer, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("sha256", HASH, nullable=False),
+    sa.Column("change", sa.Text, nullable=False),
+    sa.Column("written_by", NAME, nullable=False),
+    sa.Column("at", MOMENT, nullable=False),
+    sa.Column("decision", sa.String(20)),
+    sa.Column("decided_by", NAME),
+    sa.Column("decided_at", MOMENT),
+    sa.CheckConstraint("decision IN ('approved', 'declined')", name="decision"),
+    sa.CheckConstraint("decision IS NULL OR decided_by IS NOT NULL", name="someone_decided"),
+    sa.CheckConstraint("decision <> 'approved' OR decided_by <> written_by", name="two_people"),
 )
 
 ACKNOWLEDGEMENTS = sa.Table(
@@ -107,6 +127,9 @@ QUALIFICATIONS = sa.Table(
     sa.Column("n", sa.Integer, nullable=False),
     sa.Column("is_passed", sa.Boolean, nullable=False),
     sa.Column("guideline_version", sa.ForeignKey("label_guideline.version")),
+    # Of what the expert acknowledged when handing in, and of their signature where the settings ask for one.
+    sa.Column("statement_sha256", HASH, nullable=False),
+    sa.Column("signature_id", KEY),
     sa.Column("at", MOMENT, nullable=False),
 )
 

@@ -8,7 +8,7 @@ What changes: a pair's place in the queue and its count of takers, an assignment
 | label_queue | a pair's place: its stream, its priority, how many experts are wanted and how many took it |
 | label_selection | one drawing of pairs into a stream, with policy, seed and counts |
 | label_selected | an item that a drawing chose, with its chance of being chosen and the reason |
-| label_gold | a pair whose right verdict is known: hidden in the queue, or part of the qualification set |
+| label_gold | a pair whose right verdict is known: hidden in the queue, for practice, or of the qualification set |
 | label_assignment | a pair offered to an expert, with the side each answer is shown on |
 | label_draft | what an expert has entered and not sent yet |
 | label_flag | a remark that something is wrong with a pair, and what became of it |
@@ -78,7 +78,7 @@ GOLD = sa.Table(
     sa.Column("explanation", sa.Text, nullable=False),
     sa.Column("set_by", NAME, nullable=False),
     sa.Column("at", MOMENT, nullable=False),
-    sa.CheckConstraint("kind IN ('hidden', 'qualification')", name="kind"),
+    sa.CheckConstraint("kind IN ('hidden', 'practice', 'qualification')", name="kind"),
 )
 
 ASSIGNMENTS = sa.Table(
