@@ -19,7 +19,9 @@ from labeling.screens.judge import add_judge_screen
 from labeling.screens.log import add_log_screen
 from labeling.screens.own_pages import add_own_pages
 from labeling.screens.progress import add_progress_screen
+from labeling.screens.queue import add_queue_screen
 from labeling.screens.site import NAVIGATION, Site
+from labeling.screens.versions import add_versions_screen
 from web.account import add_account_pages
 from web.people_pages import add_people_pages
 from web.sessions import SessionLimits
@@ -28,7 +30,14 @@ from web.sign_in import Guard, add_sign_in
 
 HERE = Path(__file__).parent
 
-SCREENS: Sequence[Callable[[Site], None]] = (add_judge_screen, add_own_pages, add_progress_screen, add_log_screen)
+SCREENS: Sequence[Callable[[Site], None]] = (
+    add_judge_screen,
+    add_own_pages,
+    add_progress_screen,
+    add_versions_screen,
+    add_log_screen,
+    add_queue_screen,
+)
 """Each adds the pages of one screen."""
 
 

@@ -22,6 +22,7 @@ from core.signatures import Meaning, SignedRecord, sign
 from core.store import writing
 from labeling.frozen.dataset import Dataset, Signed
 from labeling.frozen.dataset_files import MANIFEST, completed
+from labeling.frozen.preview import findings, refuse_if_stopped
 from labeling.frozen.standing import Standing, standing_now
 from labeling.frozen.told_by_ledger import check_against_ledger
 from labeling.frozen.versions import latest_version, open_version, write_folder
@@ -72,7 +73,7 @@ def freeze(
         AccessDenied: `by` may not freeze, or the store has accounts and the freeze is not signed.
         NotEnoughLabels: nothing is judged.
         LedgerError: the ledger, or a judgement against it, does not verify.
-        PreceptorError: the name cannot name a folder.
+        PreceptorError: the name cannot name a folder, or an open flag tells of an identifier.
     """
     if not NAME_PATTERN.fullmatch(name):
         raise PreceptorError(f"'{name}' cannot name a dataset. Use letters, digits, dot, dash and underscore.")
@@ -115,6 +116,7 @@ def _read(connection: sa.Connection, *, by: str, now: datetime, terms: FreezeTer
     standing = standing_now(connection, intended_use=terms.intended_use)
     if not standing.dataset.judgements:
         raise NotEnoughLabels("No judgement stands, so there is nothing to freeze. Run `preceptor label serve`.")
+    refuse_if_stopped(findings(connection, standing.dataset))
     return standing
 
 

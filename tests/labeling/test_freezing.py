@@ -12,50 +12,21 @@ from core.records import Source
 from core.store import writing
 from labeling.frozen.freezing import freeze
 from labeling.frozen.versions import open_version
-from labeling.judging.ballots import Ballot, Choice
-from labeling.judging.submitting import retract, submit
-from labeling.queueing.experts import invite_expert
-from labeling.queueing.offering import next_task
+from labeling.judging.submitting import retract
 from labeling.tables import ITEMS, JUDGEMENTS, RETRACTIONS
-from tests.labeling.conftest import PLAIN_RULES, STRONG, WEAK, want
-
-
-def vote(store, expert, clock, wish, **marks):
-    """Judge the next pair: `wish` is strong, weak, both, neither or cannot; marks by model tier."""
-    task = next_task(store, expert, rules=PLAIN_RULES, now=clock())
-    strong_left = "Dear words" in task.left
-    sides = {"strong": "left" if strong_left else "right", "weak": "right" if strong_left else "left"}
-    choice = {
-        "both": Choice.BOTH_ACCEPTABLE,
-        "neither": Choice.NEITHER_ACCEPTABLE,
-        "cannot": Choice.CANNOT_JUDGE,
-    }.get(wish) or Choice(f"{sides[wish]}_better")
-    given = {f"{sides[tier]}_acceptable": mark for tier, mark in marks.items()}
-    ballot = Ballot(task.assignment_id, task.revision, choice, reason="no record" if wish == "cannot" else "", **given)
-    submit(store, ballot, expert=expert, now=clock())
-    return task.query.id
+from tests.labeling.conftest import STRONG, WEAK
+from tests.labeling.voting import judge_six, two_experts, vote
 
 
 @pytest.fixture
 def dana(imported, clock):
-    store = imported(6)
-    want(store, 2)
-    for name in ("Dana Ruiz", "Lee Okafor"):
-        invite_expert(store, name, by="lead", now=clock())
-    return "Dana Ruiz"
+    return two_experts(imported(6), clock)
 
 
 @pytest.fixture
 def judged(store, dana, clock):
-    """Ids of the six queries, by how they were judged."""
-    return {
-        "strong": vote(store, dana, clock, "strong"),
-        "weak": vote(store, dana, clock, "weak"),
-        "both": vote(store, dana, clock, "both"),
-        "neither": vote(store, dana, clock, "neither"),
-        "cannot": vote(store, dana, clock, "cannot"),
-        "strong, weak acceptable": vote(store, dana, clock, "strong", weak=True, strong=True),
-    }
+    """Ids of the six queries, by how Dana judged them."""
+    return judge_six(store, clock)
 
 
 def qualities(path):
