@@ -16,7 +16,7 @@ from labeling.asking.answer_file import AnswerFile, GivenAnswer
 from labeling.asking.endpoint import Client, Endpoint, NoAnswer, Reply
 from labeling.asking.pacing import Pace
 from labeling.asking.questions import Question, open_questions
-from labeling.asking.spending import Budget, Estimate, OutputLengths, cost_of, estimate
+from labeling.asking.spending import Budget, Estimate, OutputLengths, cost_of, estimate, most_tokens_of
 
 LONGEST_WAIT_S = 60.0
 """Of the waits that we choose; what an endpoint asks for in Retry-After may be longer, up to an hour."""
@@ -122,7 +122,7 @@ class Asking:
         """
         by_model = {endpoint.model: endpoint for endpoint in endpoints}
         known = [answer for answer in self.file.answers.values() if answer.model in by_model]
-        self.budget.settle(0.0, sum(cost_of(answer, by_model[answer.model]) for answer in known))
+        self.budget.spent_usd = sum(cost_of(answer, by_model[answer.model]) for answer in known)
         wanted = {(endpoint.model, one.messages_sha256) for endpoint in endpoints for one in questions}
         n_known = sum(1 for key in wanted if key in self.file.answers)
         async with AsyncExitStack() as stack:
@@ -152,12 +152,15 @@ class Asking:
                 kind = "identifier_found" if self.rules.data_class == "deidentified" else "data_class_forbids"
                 self.failures.append(Failure(question.place, endpoint.model, kind))
                 continue
-            n_output = self.rules.max_tokens or self.lengths.expected(endpoint.model)
-            expected_usd = estimate(endpoint, [question.messages], n_output=n_output).cost_usd
-            if not self.budget.reserve(expected_usd):
-                self.stopped = "cap"
+            n_output = self.rules.max_tokens or 2 * self.lengths.expected(endpoint.model)
+            reserved_usd = endpoint.cost_usd(most_tokens_of(question.messages), n_output)
+            if not await self.budget.reserve(reserved_usd):
+                self.stopped = self.stopped or "cap"
                 return
             spent_usd = 0.0
+            if self.stopped:  # while this one waited for room under the cap
+                await self.budget.settle(reserved_usd, spent_usd)
+                return
             try:
                 answer = _given(question, await self._insist(client, question, pace), endpoint, self.clock())
                 self.file.add(answer)
@@ -169,7 +172,7 @@ class Asking:
                 if none.is_fatal:
                     self.stopped = f"{none.kind} of '{endpoint.model}'"
             finally:
-                self.budget.settle(expected_usd, spent_usd)
+                await self.budget.settle(reserved_usd, spent_usd)
             self.progress(self.n_given, self.budget.spent_usd)
 
     async def _insist(self, client: Client, question: Question, pace: Pace) -> Reply:

@@ -1,9 +1,10 @@
 """What asking costs: an estimate before anything is sent, and a cap that holds over all runs with the same answers."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import inf
+from math import fsum, inf
 
 from core.records import Message
 from labeling.asking.answer_file import GivenAnswer
@@ -79,25 +80,40 @@ def cost_of(answer: GivenAnswer, endpoint: Endpoint) -> float:
     return endpoint.cost_usd(answer.n_input or 0, _output_of(answer))
 
 
+def most_tokens_of(messages: Iterable[Message]) -> int:
+    """Tokens of a conversation, on the safe side: no common tokeniser takes more than one for two bytes of prose.
+
+    >>> most_tokens_of([Message(role="user", content="x" * 40)])
+    28
+    """
+    return sum(len(message.content.encode()) // 2 + 8 for message in messages)
+
+
 class Budget:
-    """A cap on what is spent. What is under way counts with its estimate, so that many at once do not overrun it."""
+    """A cap on what is spent. What is under way is set aside before, so that many at once do not overrun it."""
 
     def __init__(self, spent_usd: float, max_usd: float | None) -> None:
         self.spent_usd = spent_usd
-        self.max_usd = inf if max_usd is None else max_usd
-        self._reserved_usd = 0.0
+        self._max_usd = inf if max_usd is None else max_usd
+        self._reserved_usd: list[float] = []
+        self._settled = asyncio.Condition()
 
-    def reserve(self, cost_usd: float) -> bool:
-        """Set an amount aside; False where the cap leaves no room for it."""
-        if self.spent_usd + self._reserved_usd + cost_usd > self.max_usd:
-            return False
-        self._reserved_usd += cost_usd
-        return True
+    async def reserve(self, cost_usd: float) -> bool:
+        """Set an amount aside, waiting for what is under way; False where the cap leaves no room for it."""
+        async with self._settled:
+            while self.spent_usd + fsum(self._reserved_usd) + cost_usd > self._max_usd:
+                if not self._reserved_usd:
+                    return False
+                await self._settled.wait()
+            self._reserved_usd.append(cost_usd)
+            return True
 
-    def settle(self, reserved_usd: float, spent_usd: float) -> None:
+    async def settle(self, reserved_usd: float, spent_usd: float) -> None:
         """Turn what was set aside into what was spent; 0 where no answer came."""
-        self._reserved_usd -= reserved_usd
-        self.spent_usd += spent_usd
+        async with self._settled:
+            self._reserved_usd.remove(reserved_usd)
+            self.spent_usd += spent_usd
+            self._settled.notify_all()
 
 
 def _output_of(answer: GivenAnswer) -> int:
