@@ -61,6 +61,9 @@ _NOUN = (
     r"|tic|spasm|splint|forceps|retractor|clamp|pump|risk|patch(?:es)?|I{1,3}V?|[0-9])"
 )
 
+_AROUND_CHARS = 80
+"""No code list, value or eponym with its noun is longer on either side of what it protects."""
+
 _FIRST_WORD = re.compile(r"[^\W\d_]+")
 
 
@@ -75,12 +78,32 @@ def allowed_spans(text: str) -> list[tuple[int, int]]:
     return sorted([*spans, *_eponym_spans(text)])
 
 
-def kept_by_the_allow_list(text: str, findings: list[Finding], spans: list[tuple[int, int]]) -> list[Finding]:
+def kept_by_the_allow_list(text: str, findings: list[Finding]) -> list[Finding]:
     """Findings that say more than an allowed span does: labelled ones, and those with a word outside of all spans.
 
     "Hodgkin lymphoma" taken for a person goes; "John Hodgkin", an address with "I10" in it, and "MRN I50" stay.
     """
-    return [f for f in findings if f.is_labelled or not spans or _says_more(text, f, spans)]
+    unlabelled = [finding for finding in findings if not finding.is_labelled]
+    spans = [
+        (start + offset, end + offset)
+        for offset, stop in _surroundings(text, unlabelled)
+        for start, end in allowed_spans(text[offset:stop])
+    ]
+    return [finding for finding in findings if finding.is_labelled or _says_more(text, finding, spans)]
+
+
+def _surroundings(text: str, findings: list[Finding]) -> list[tuple[int, int]]:
+    """Stretches of text around findings, ending at blanks; elsewhere nobody asks what is allowed."""
+    stretches: list[tuple[int, int]] = []
+    for finding in sorted(findings):
+        start = text.rfind(" ", 0, max(0, finding.start - _AROUND_CHARS)) + 1
+        end = text.find(" ", min(len(text), finding.end + _AROUND_CHARS))
+        end = len(text) if end < 0 else end
+        if stretches and start <= stretches[-1][1]:
+            stretches[-1] = (stretches[-1][0], max(end, stretches[-1][1]))
+        else:
+            stretches.append((start, end))
+    return stretches
 
 
 def _says_more(text: str, finding: Finding, spans: list[tuple[int, int]]) -> bool:

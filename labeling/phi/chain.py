@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
-from labeling.phi.allowed import allowed_spans, kept_by_the_allow_list
+from labeling.phi.allowed import kept_by_the_allow_list
 from labeling.phi.findings import Detector, Finding
 from labeling.phi.gazetteer import GazetteerDetector
 from labeling.phi.patterns import PatternDetector
@@ -56,7 +56,7 @@ class Chain:
     def _in_one(self, text: str) -> list[Finding]:
         found = [f for detector in self.detectors for f in detector.find(text) if f.score >= self.least_score]
         if found and self.protects_codes:
-            found = kept_by_the_allow_list(text, found, allowed_spans(text))
+            found = kept_by_the_allow_list(text, found)
         return merged(found)
 
     def _with_echoes(self, text: str, findings: list[Finding], pattern: re.Pattern[str]) -> list[Finding]:
@@ -64,7 +64,7 @@ class Chain:
         spans = [match.span() for match in pattern.finditer(text) if match.start() not in covered]
         echoes = [Finding.of("name", *span, detector="echo", score=0.4) for span in spans]
         if echoes and self.protects_codes:
-            echoes = kept_by_the_allow_list(text, echoes, allowed_spans(text))
+            echoes = kept_by_the_allow_list(text, echoes)
         return merged([*findings, *echoes]) if echoes else findings
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from labeling.phi.findings import Finding
+from labeling.phi.number_starts import matches_at, number_starts
 
 _FULL = (
     "january|february|march|april|june|july|august|september|october|november|december"
@@ -34,9 +35,8 @@ _WORDED = re.compile(
     rf"|{_SHOUTED},?\s+{_YEAR}(?!\d))"
 )
 _A_MONTH = re.compile(
-    r"(?:\b|\d)(?:jan|jän|feb|fév|fev|mar|mär|mae|apr|avr|abr|mai|may|jun|jul|jui|aug|aoû|aou|ago|sep|oct|okt"
-    r"|nov|dec|déc|dez|dic|ene)",
-    re.IGNORECASE,
+    r"[\W\d](?:jan|jän|feb|fév|fev|mar|mär|mae|apr|avr|abr|mai|may|jun|jul|jui|aug|aoû|aou|ago|sep|oct|okt"
+    r"|nov|dec|déc|dez|dic|ene)"
 )
 _DAY_AND_MONTH = re.compile(
     r"\b(?:on|admitted|discharged|seen|dated|dos|d/c['’]?d|adm|doa|visit|surgery|procedure|died|expired)"
@@ -92,14 +92,18 @@ def find_ages(text: str, detector: str) -> Iterator[Finding]:
 
 
 def _spans(text: str) -> Iterator[tuple[int, int]]:
-    for match in _NUMERIC.finditer(text):
+    starts = number_starts(text)
+    for match in matches_at(_NUMERIC, text, starts):
         month, day = (match["m"], match["d"]) if match["y"] else (match["a"], match["b"])
         low, high = sorted((int(month), int(day)))
         if 1 <= low <= 12 and high <= 31:
             yield match.span()
-    patterns = (_MONTH_YEAR, _COMPACT, _WORDED) if _A_MONTH.search(text) else (_MONTH_YEAR, _COMPACT)
-    for pattern in patterns:
-        for match in pattern.finditer(text):
+    for pattern in (_MONTH_YEAR, _COMPACT):
+        for match in matches_at(pattern, text, starts):
             yield match.span()
-    for match in _DAY_AND_MONTH.finditer(text):
-        yield match.span("date")
+    if _A_MONTH.search(" " + text.lower()):
+        for match in _WORDED.finditer(text):
+            yield match.span()
+    if "/" in text:
+        for match in _DAY_AND_MONTH.finditer(text):
+            yield match.span("date")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from labeling.phi.checksums import is_iban, is_npi, is_vin, passes_luhn
 from labeling.phi.findings import Finding
+from labeling.phi.number_starts import matches_at, number_starts
 
 PUBLIC_HOSTS = frozenset(
     [
@@ -78,19 +79,21 @@ _IMAGE = re.compile(
     r"|(?<![\w/])[\w-]+\.(?:jpe?g|png|gif|tiff?|heic|bmp|dcm|mp4|mov|wav|mp3)\b",
     re.IGNORECASE,
 )
+_IMAGE_HINTS = (";base64", "<img", "![", ".jp", ".png", ".gif", ".tif", ".heic", ".bmp", ".dcm", ".mp", ".mov", ".wav")
 _BIOMETRIC = re.compile(
     r"\b(?:finger|voice|face|palm)[\s-]?prints?\s+(?:template|record(?:ing)?|id|file|on\s+file|scan|hash"
     r"|stored|enrolled)\b"
     r"|\b(?:biometric|iris|facial\s+recognition)\s+(?:template|id|record|hash|identifier|enrol+ment)\b",
     re.IGNORECASE,
 )
-_PLAIN = (
-    ("ssn", _SSN, 0.9),
-    ("device", _UDI, 0.95),
-    ("device", _MAC, 0.9),
-    ("biometric", _BIOMETRIC, 0.6),
-    ("image", _IMAGE, 0.9),
+_RARE = (
+    ("device", _UDI, 0.95, ("(01)",)),
+    ("device", _MAC, 0.9, (":", "-")),
+    ("biometric", _BIOMETRIC, 0.6, ("print", "biometric", "iris ", "facial")),
+    ("image", _IMAGE, 0.9, _IMAGE_HINTS),
 )
+"""Kind, pattern, score, and what a text must hold for the pattern to be tried: that costs less than trying it."""
+
 _LONG_CODES = (("health_plan", _MBI), ("unique_code", _UUID), ("unique_code", _CURP))
 
 
@@ -103,9 +106,14 @@ def find_formed(text: str, detector: str) -> Iterator[Finding]:
     if "@" in text:
         for match in _EMAIL.finditer(text):
             yield Finding.of("email", *match.span(), detector=detector, score=1.0, is_labelled=True)
-    for kind, pattern, score in _PLAIN:
-        for match in pattern.finditer(text):
-            yield Finding.of(kind, *match.span(), detector=detector, score=score, is_labelled=True)
+    starts = number_starts(text)
+    for match in matches_at(_SSN, text, starts):
+        yield Finding.of("ssn", *match.span(), detector=detector, score=0.9, is_labelled=True)
+    lower = text.lower()
+    for kind, pattern, score, hints in _RARE:
+        if any(hint in lower for hint in hints):
+            for match in pattern.finditer(text):
+                yield Finding.of(kind, *match.span(), detector=detector, score=score, is_labelled=True)
     for token in _LONG_TOKEN.finditer(text):
         for kind, pattern in _LONG_CODES:
             if pattern.fullmatch(token[0]):
@@ -113,12 +121,12 @@ def find_formed(text: str, detector: str) -> Iterator[Finding]:
     yield from _phones(text, detector)
     yield from _web(text, detector)
     yield from _checked(text, detector)
-    for match in _LONG_NUMBER.finditer(text):
+    for match in matches_at(_LONG_NUMBER, text, number_starts(text)):
         yield Finding.of("long_number", *match.span(), detector=detector, score=0.3)
 
 
 def _phones(text: str, detector: str) -> Iterator[Finding]:
-    for match in _PHONE.finditer(text):
+    for match in matches_at(_PHONE, text, number_starts(text, with_signs=True)):
         kind = "fax" if _FAX_BEFORE.search(text, max(0, match.start() - 30), match.start()) else "phone"
         yield Finding.of(kind, *match.span(), detector=detector, score=0.8)
     for match in _PHONE_LABEL.finditer(text):
@@ -133,7 +141,7 @@ def _web(text: str, detector: str) -> Iterator[Finding]:
         if host is None or host[1].lower() not in PUBLIC_HOSTS:
             span = match.start(), match.start() + len(address)
             yield Finding.of("url", *span, detector=detector, score=0.9, is_labelled=True)
-    for match in _IPV4.finditer(text):
+    for match in matches_at(_IPV4, text, number_starts(text)):
         yield Finding.of("ip_address", *match.span(), detector=detector, score=0.9, is_labelled=True)
     if "::" in text or text.count(":") >= 7:
         for match in _IPV6.finditer(text):
@@ -149,13 +157,13 @@ def _checked(text: str, detector: str) -> Iterator[Finding]:
     for match in _LONG_TOKEN.finditer(text):
         if len(match[0]) == 17 and match[0].isupper() and is_vin(match[0]):
             yield Finding.of("vehicle", *match.span(), detector=detector, score=0.95, is_labelled=True)
-    for match in _CARD.finditer(text):
+    for match in matches_at(_CARD, text, number_starts(text)):
         digits = re.sub(r"[ -]", "", match[0])
         if 13 <= len(digits) <= 19 and passes_luhn(digits):
             yield Finding.of("account", *match.span(), detector=detector, score=0.9, is_labelled=True)
     for match in _IBAN.finditer(text):
         if is_iban(match[0]):
             yield Finding.of("account", *match.span(), detector=detector, score=0.95, is_labelled=True)
-    for match in _LONG_NUMBER.finditer(text):
+    for match in matches_at(_LONG_NUMBER, text, number_starts(text)):
         if is_npi(match[0]):
             yield Finding.of("npi", *match.span(), detector=detector, score=0.5)

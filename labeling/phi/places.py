@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from labeling.phi.findings import Finding
+from labeling.phi.number_starts import matches_at, number_starts
 from labeling.phi.word_lists import CAPITALISED_RUN, folded, ordinary_words, states
 from labeling.phi.word_shapes import may_be_a_name
 
@@ -34,11 +35,13 @@ _RARER_SUFFIX = (
 _UNIT = r"(?:,?\s*(?:Apt|Apartment|Unit|Suite|Ste|Flat|Floor|Fl|Room|Rm|\#)\.?\s*\#?[A-Z]?-?\d*[A-Z]?\b)?"
 _NUMBER = r"(?:\d{1,5}(?:[-/]\d{1,4})?[A-Za-z]?)"
 _STREET = re.compile(
-    rf"(?<![\w.])(?:Flat\s+\w{{1,4}},?\s+)?{_NUMBER},?\s+(?:(?:N|S|E|W|NE|NW|SE|SW|North|South|East|West)\.?\s+)?"
+    rf"(?<![\w.]){_NUMBER},?\s+(?:(?:N|S|E|W|NE|NW|SE|SW|North|South|East|West)\.?\s+)?"
     rf"(?:{_WORD}\s+){{1,4}}?{_SUFFIX}\b\.?(?:\s+(?:N|S|E|W|NE|NW|SE|SW|North|South|East|West)\b)?{_UNIT}"
     rf"|(?<![\w.])\d{{1,6}}\s+{_UP}[\w'’-]*(?:\s+{_UP}[\w'’-]*){{0,2}},?\s+(?:Apt|Apartment|Suite|Ste"
     rf"|Unit)\.?\s*\#?[A-Z]?-?\d*[A-Z]?\b"
-    rf"|\b(?:Flat|Studio|Apartment|Apt\.?)\s+\w{{1,4}},\s+{_UP}[\w'’-]*(?:\s+{_UP}[\w'’-]*){{1,3}}"
+)
+_STREET_ANNOUNCED = re.compile(
+    rf"\b(?:Flat|Studio|Apartment|Apt\.?)\s+\w{{1,4}},\s+(?:\d{{1,4}}\s+)?{_UP}[\w'’-]*(?:\s+{_UP}[\w'’-]*){{1,3}}"
     rf"|\bH\.?\s?[Nn]o\.?\s*[\d/-]+,?\s+{_UP}[\w'’-]*(?:\s+{_UP}[\w'’-]*){{0,3}}"
 )
 _STREET_RARE = re.compile(
@@ -74,14 +77,12 @@ _STREET_ABROAD = re.compile(
     rf"|(?<![^\W\d_]{{2}}\s)\b(?:Blvd\.|Boulevard)\s+{_UP}[\w'’-]*(?:\s+{_UP}[\w'’-]*){{0,2}},?\s+\d{{1,5}}\b(?!\.)"
     rf"|\bP\.?\s?O\.?\s?[Bb]ox\s+\d{{1,6}}|\b(?:R\.?R\.?|H\.?C\.?|Rural\s+Route)\s*\d{{1,3}},?\s+[Bb]ox\s+\d{{1,5}}"
 )
-_ABROAD_HINT = re.compile(
-    r"\brue |\bavenue |\bboulevard |\bbd |\ballée |\bplace |\bchemin |\bimpasse |\bquai |\bcours |\broute "
-    r"|[Ss]tra(?:ß|ss)e\b|[Ss]tr\.|[Ww]eg\b"
-    r"|[Pp]latz\b|[Aa]llee\b|[Gg]asse\b|[Uu]fer\b|[Dd]amm\b|[Rr]ing\b|[Cc]alle|[Aa]venida|[Aa]v\.|[Cc]alzada"
-    r"|[Pp]aseo|[Pp]rivada|[Cc]arrera|[Cc]amino"
-    r"|[Cc]errada|[Cc]ircuito|[Rr]etorno|[Aa]ndador|ación\b|[Pp]eriférico|[Cc]orredor|[Dd]iagonal|[Vv]iaducto"
-    r"|[Pp]eatonal|Blvd\.|Boulevard|[Bb]ox"
+_ABROAD_HINTS = (
+    "rue ,avenue ,boulevard ,bd ,allée ,place ,chemin ,impasse ,quai ,cours ,route ,straße,strasse,str."
+    ",weg ,platz ,allee ,gasse ,ufer ,damm ,ring ,calle,avenida,av.,calzada,paseo,privada,carrera,camino,cerrada,circuito,retorno,andador"
+    ",ación ,periférico,corredor,diagonal,viaducto,peatonal,blvd.,box "
 )
+_ABROAD_WORDS = tuple(_ABROAD_HINTS.split(","))
 _AFTER_LABEL = re.compile(
     r"\b(?i:liv(?:es|ed|ing)\s+at|resid(?:es|ed|ing)\s+at|(?:home|mailing|street|billing"
     r"|current)\s+address(?:\s+is)?|address(?:\s+on\s+file)?(?:\s+is|\s*:))"
@@ -112,7 +113,7 @@ _ZIP = re.compile(
     r"|\d{3}\s?\d{3})(?![\w-]|\.\d)"
 )
 _POSTCODE_UK = re.compile(r"(?<![\w.-])(?:[A-PR-UWYZ][A-HK-Y]?\d[\dA-HJKPSTUW]?)\s\d[ABD-HJLNP-UW-Z]{2}(?![\w-])")
-_CODE_AND_TOWN = re.compile(rf"(?<![\w.,-])(?P<code>(?:D-|F-)?\d{{5}})\s+(?P<town>{CAPITALISED_RUN})")
+_CODE_AND_TOWN = re.compile(rf"(?<![\w.,])(?<!\d-)(?P<code>\d{{5}})\s+(?P<town>{CAPITALISED_RUN})")
 _TOWN_STATE = re.compile(
     rf"(?<![\w'’-])(?P<town>{CAPITALISED_RUN})"
     rf"(?:,\s+{_STATE}(?P<zip>,?\s+\d{{5}}\b)?|\s+(?:{_STATE_CODES})\s+\d{{5}}\b)"
@@ -132,6 +133,10 @@ _COUNTY = re.compile(
 )
 
 
+_NUMBERED = (_STREET, _STREET_SHOUTED, _STREET_LOWER)
+_COUNTY_WORDS = ("County", "Parish", "Township", "Borough")
+
+
 def find_places(text: str, detector: str) -> Iterator[Finding]:
     """Streets, postal codes, and towns that their surroundings give away; states and countries may stay.
 
@@ -139,11 +144,13 @@ def find_places(text: str, detector: str) -> Iterator[Finding]:
     >>> sorted((f.kind, text[f.start : f.end]) for f in find_places(text, "x"))
     [('city', 'Marfa'), ('postal_code', '79843'), ('street', '12 Oak Street, Apt 4B')]
     """
-    patterns = [_STREET, _STREET_SHOUTED, _STREET_LOWER]
-    for pattern in [*patterns, _STREET_ABROAD] if _ABROAD_HINT.search(text) else patterns:
-        for match in pattern.finditer(text):
-            yield Finding.of("street", *match.span(), detector=detector, score=0.85)
-    for match in _STREET_RARE.finditer(text):
+    starts = number_starts(text)
+    streets = [match for pattern in _NUMBERED for match in matches_at(pattern, text, starts)]
+    streets += _STREET_ANNOUNCED.finditer(text)
+    streets += _STREET_ABROAD.finditer(text) if any(map(text.lower().__contains__, _ABROAD_WORDS)) else ()
+    for match in streets:
+        yield Finding.of("street", *match.span(), detector=detector, score=0.85)
+    for match in matches_at(_STREET_RARE, text, starts):
         if len(match["number"]) > 2 or all(map(may_be_a_name, match["words"].split())):
             yield Finding.of("street", *match.span(), detector=detector, score=0.7)
     for match in _AFTER_LABEL.finditer(text):
@@ -152,7 +159,10 @@ def find_places(text: str, detector: str) -> Iterator[Finding]:
         yield Finding.of("postal_code", *match.span("code"), detector=detector, score=0.9, is_labelled=True)
     for match in _POSTCODE_UK.finditer(text):
         yield Finding.of("postal_code", *match.span(), detector=detector, score=0.6)
-    for pattern in (_TOWN_STATE, _TOWN_STATE_NAME, _LIVES_IN, _COUNTY):
+    patterns = [_TOWN_STATE, _LIVES_IN]
+    patterns += [_TOWN_STATE_NAME] if any(name in text for name in states()) else []
+    patterns += [_COUNTY] if any(word in text for word in _COUNTY_WORDS) else []
+    for pattern in patterns:
         for match in pattern.finditer(text):
             if pattern is _TOWN_STATE and match["state"] in _AMBIGUOUS_CODES and not match["zip"]:
                 continue
@@ -162,7 +172,7 @@ def find_places(text: str, detector: str) -> Iterator[Finding]:
 
 def codes_before_towns(text: str) -> Iterator[tuple[int, int, int, int]]:
     """Where five digits stand before capitalised words, as in "10115 Berlin": both spans."""
-    for match in _CODE_AND_TOWN.finditer(text):
+    for match in matches_at(_CODE_AND_TOWN, text, number_starts(text)):
         yield (*match.span("code"), *match.span("town"))
 
 

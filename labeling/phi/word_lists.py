@@ -37,6 +37,8 @@ def folded(word: str) -> str:
     """
     if word.isascii():
         word = word.lower()
+        if "'" not in word:
+            return word
     else:
         plain = word.lower().replace("’", "'").replace("ß", "ss").replace("ø", "o").replace("ł", "l")
         word = "".join(char for char in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(char))
