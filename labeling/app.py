@@ -15,6 +15,8 @@ from core.access import refusal
 from core.access_settings import AccessSettings
 from core.labeling_settings import LabelingSettings
 from core.store import create_tables
+from labeling.screens.clearance import add_clearance_screen
+from labeling.screens.importing import add_import_screen
 from labeling.screens.judge import add_judge_screen
 from labeling.screens.log import add_log_screen
 from labeling.screens.own_pages import add_own_pages
@@ -37,6 +39,8 @@ SCREENS: Sequence[Callable[[Site], None]] = (
     add_versions_screen,
     add_log_screen,
     add_queue_screen,
+    add_import_screen,
+    add_clearance_screen,
 )
 """Each adds the pages of one screen."""
 
