@@ -20,6 +20,8 @@ class LabelingSettings(Settings):
     """The kind of texts that are imported. `limited` and `identified` are never exported to other tools' forms."""
     datasets_folder: Path = Path("datasets")
     """Folder of the frozen versions that the page *Versions* writes; `preceptor label freeze` has `--folder`."""
+    max_upload_mb: int = Field(200, ge=1)
+    """Largest file that the import page takes, in megabytes; `preceptor label import` takes any."""
     overlap_high_stakes: int = Field(2, ge=1, le=9)
     """Experts who judge each high-stakes pair."""
     overlap_low_stakes: float = Field(1.3, ge=1, le=9)
