@@ -10,7 +10,7 @@ def test_help_lists_every_command_of_the_journey():
     result = CliRunner().invoke(preceptor, ["--help"])
 
     assert result.exit_code == 0
-    for name in ("run", "evaluate", "score", "label", "promote", "rollback", "serve", "verify", "ledger"):
+    for name in ("run", "evaluate", "score", "label", "people", "promote", "rollback", "serve", "verify", "ledger"):
         assert f"\n  {name} " in result.output
 
 
