@@ -40,3 +40,12 @@ def enter(connection: sa.Connection, name: str, *, now: datetime) -> None:
     if connection.execute(sa.select(EXPERTS.c.name).where(EXPERTS.c.name == name)).first() is None:
         values = {"name": name, "side_seed": secrets.randbits(48), "keys": json.dumps({}), "since": timestamp(now)}
         connection.execute(EXPERTS.insert().values(values))
+
+
+def enter_once(engine: sa.Engine, name: str, *, now: datetime) -> None:
+    """As `enter`, in a transaction of its own; whoever has a seed already waits for no writer."""
+    with engine.connect() as connection:
+        known = connection.execute(sa.select(EXPERTS.c.name).where(EXPERTS.c.name == name)).first()
+    if known is None:
+        with writing(engine) as connection:
+            enter(connection, name, now=now)

@@ -206,8 +206,8 @@ def _offer(connection: sa.Connection, expert: str, *, rules: OfferRules, now: da
 def _seed_and_turn(connection: sa.Connection, expert: str) -> tuple[int, int]:
     dealt = sa.select(sa.func.count()).select_from(ASSIGNMENTS).where(ASSIGNMENTS.c.expert == EXPERTS.c.name)
     query = sa.select(EXPERTS.c.side_seed, dealt.scalar_subquery()).where(EXPERTS.c.name == expert)
-    seed, turn = connection.execute(query).one()
-    return seed, turn
+    row = connection.execute(query).first()
+    return (row[0], row[1]) if row else (0, 0)  # someone who may judge and has not begun yet
 
 
 def _count(connection: sa.Connection, query: sa.Select[Any]) -> int:

@@ -10,7 +10,6 @@ from fastapi.responses import JSONResponse, RedirectResponse
 from core.access import Act, Actor
 from core.errors import AccessDenied, PreceptorError
 from core.records import Stakes
-from core.store import writing
 from labeling.judging.ballots import MAX_REASON_CHARS, Choice, JudgingRules, Severity, needs_reason
 from labeling.judging.drafts import draft_of, save_draft
 from labeling.judging.flags import FLAG_LABELS, MAX_FLAG_CHARS, FlagForm, raise_flag
@@ -19,7 +18,7 @@ from labeling.judging.keys import ACTIONS, keys_of
 from labeling.judging.rendering import render_answer, render_markdown
 from labeling.judging.submitting import Receipt, retract, submit
 from labeling.quality.guideline import has_acknowledged, latest
-from labeling.queueing.experts import enter
+from labeling.queueing.experts import enter_once
 from labeling.queueing.offering import Task, last_judged, next_task, progress_of
 from labeling.screens.site import Site
 
@@ -47,8 +46,7 @@ def add_judge_screen(site: Site) -> None:
 
     @app.get("/judge")
     def show(request: Request, actor: Annotated[Actor, expert]) -> Response:
-        with writing(engine) as connection:
-            enter(connection, actor.name, now=clock())
+        enter_once(engine, actor.name, now=clock())
         if site.settings.guideline_required and _unread(engine, actor.name):
             return RedirectResponse("/guideline", status_code=303)
         return _judge_page(site, request, actor)
@@ -101,7 +99,7 @@ def _judge_page(
     if refused is not None and (task is None or task.assignment_id != refused.assignment):
         return RedirectResponse(f"/judge?after={Receipt.OUT_OF_DATE}", status_code=303)
     with site.engine.connect() as connection:
-        progress = progress_of(connection, actor.name, now=now)
+        progress = progress_of(connection, actor.name, rules=site.offer_rules, now=now)
         undoable = last_judged(connection, actor.name)
         keys = keys_of(connection, actor.name)
         kept = draft_of(connection, task.assignment_id, revision=task.revision) if task else None

@@ -27,7 +27,7 @@ def add_progress_screen(site: Site) -> None:
                 "progress.html",
                 overview=overview(connection),
                 pace=own_pace(connection, actor.name, now=now) if judges else None,
-                mine=progress_of(connection, actor.name, now=now) if judges else None,
+                mine=progress_of(connection, actor.name, rules=site.offer_rules, now=now) if judges else None,
                 goal=site.settings.daily_goal,
                 labels=CHOICE_LABELS,
                 sees_names=refusal(Act.VIEW_QUALITY, actor) is None,
