@@ -1,6 +1,7 @@
 """What must survive: medical codes, laboratory values, doses, and diseases named after people. Finds no identifier."""
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from functools import cache
 
@@ -63,6 +64,8 @@ _NOUN = (
 
 _AROUND_CHARS = 80
 """No code list, value or eponym with its noun is longer on either side of what it protects."""
+_LONGEST_SPAN = 1000
+"""Characters; a list of codes after its code system may be long."""
 
 _FIRST_WORD = re.compile(r"[^\W\d_]+")
 
@@ -107,7 +110,9 @@ def _surroundings(text: str, findings: list[Finding]) -> list[tuple[int, int]]:
 
 
 def _says_more(text: str, finding: Finding, spans: list[tuple[int, int]]) -> bool:
-    near = [(start, end) for start, end in spans if start < finding.end and end > finding.start]
+    last = bisect_left(spans, (finding.end, 0))
+    first = bisect_left(spans, (finding.start - _LONGEST_SPAN, 0))
+    near = [(start, end) for start, end in spans[first:last] if end > finding.start]
     if not near:
         return True
     words = re.finditer(r"\w+", text[finding.start : finding.end])

@@ -54,7 +54,7 @@ _FAX_BEFORE = re.compile(
 )
 _URL = re.compile(
     r"(?<![\w@])(?:(?:https?|ftp|sftp)://[^\s<>\"')\]]+|www\.[\w-]+(?:\.[\w-]+)+[^\s<>\"')\]]*"
-    r"|(?:[a-z0-9-]+\.)+(?:com|org|net|edu|gov|io|health|info|us|uk|de|fr|mx|in)(?:/[^\s<>\"')\]]*)?(?![\w@.-]))",
+    r"|(?<![.-])(?:[a-z0-9-]{1,63}\.){1,6}(?:com|org|net|edu|gov|io|health|info|us|uk|de|fr|mx|in)(?:/[^\s<>\"')\]]*)?(?![\w@.-]))",
     re.IGNORECASE,
 )
 _HOST = re.compile(r"^(?:https?://)?(?:www\.)?([a-z0-9.-]+)(?:/[^?#@]*)?$", re.IGNORECASE)

@@ -159,7 +159,7 @@ def _is_family_first(first: str, second: str) -> bool:
 def _initial_and_family(text: str, words: list[_Word], i: int) -> Iterator[tuple[int, int, float]]:
     """Initials and a family name ("J. R. Okafor"); an initial carries its point, and bacteria are ordinary words."""
     j = i + 1
-    while j < len(words) and words[j].shape == "i":
+    while j < min(len(words), i + 4) and words[j].shape == "i":
         j += 1
     if j >= len(words) or words[j].shape != "C" or text[words[i].end : words[i].end + 1] != ".":
         return

@@ -78,9 +78,9 @@ _STREET_ABROAD = re.compile(
     rf"|\bP\.?\s?O\.?\s?[Bb]ox\s+\d{{1,6}}|\b(?:R\.?R\.?|H\.?C\.?|Rural\s+Route)\s*\d{{1,3}},?\s+[Bb]ox\s+\d{{1,5}}"
 )
 _ABROAD_HINTS = (
-    "rue ,avenue ,boulevard ,bd ,allée ,place ,chemin ,impasse ,quai ,cours ,route ,straße,strasse,str."
-    ",weg ,platz ,allee ,gasse ,ufer ,damm ,ring ,calle,avenida,av.,calzada,paseo,privada,carrera,camino,cerrada,circuito,retorno,andador"
-    ",ación ,periférico,corredor,diagonal,viaducto,peatonal,blvd.,box "
+    "rue ,avenue ,boulevard ,bd ,allée ,place ,chemin ,impasse ,quai ,cours ,route ,straße,strasse,str.,weg ,platz "
+    ",allee ,gasse ,ufer ,damm ,ring ,calle,avenida,av.,calzada,paseo,privada,carrera,camino,cerrada,circuito,retorno"
+    ",andador,ación ,periférico,corredor,diagonal,viaducto,peatonal,blvd.,box "
 )
 _ABROAD_WORDS = tuple(_ABROAD_HINTS.split(","))
 _AFTER_LABEL = re.compile(

@@ -124,3 +124,22 @@ def test_presidio_joins_the_chain_and_codes_survive_it():
     text = "Mr. Okonkwo: I50.9, CPT 99214, HbA1c 8.9, Hodgkin lymphoma; card 4111 1111 1111 1111"
 
     assert [text[f.start : f.end] for f in chain.find(text)] == ["Okonkwo", "4111 1111 1111 1111"]
+
+
+@pytest.mark.parametrize(
+    "unit", ["A. ", "1.", "1-", "555-", "Aa ", "MRN ", "Mr. Okonkwo I50.9 ", "ICD-10 I10, ", "a\n"]
+)
+def test_time_grows_with_length_and_no_faster(unit):
+    chain = default_chain()
+    chain.find("Mr. Okonkwo")
+
+    def seconds(n_chars: int) -> float:
+        text = (unit * n_chars)[:n_chars]
+        times = []
+        for _ in range(2):
+            start = time.thread_time()
+            chain.find(text)
+            times.append(time.thread_time() - start)
+        return min(times)
+
+    assert seconds(12_000) < 10 * seconds(3_000) + 0.02  # quadratic growth would be 16
