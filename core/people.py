@@ -264,6 +264,8 @@ def _check_emergency(emergency: Emergency, role: Role, now: datetime) -> None:
 
 
 def _keep_an_admin(connection: sa.Connection, person: Person, now: datetime) -> None:
+    # Locked first: two admins who revoke each other at once would each still see the other.
+    connection.execute(sa.select(ROLE_GRANTS.c.id).where(ROLE_GRANTS.c.role == Role.ADMIN).with_for_update())
     if not any(Role.ADMIN in other.roles for other in people(connection, now=now) if other.name != person.name):
         raise PreceptorError(f"'{person.name}' is the last admin. Make someone else admin first.")
 

@@ -2,7 +2,7 @@
 
 A signature's hash covers all of its fields, among them the record's hash, and the ledger's event `sign` carries that
 hash: a signature that was edited, moved to another record or made up behind the ledger's back does not verify.
-The signer shows that it is them just before (`web.reauthentication`); this module trusts its caller on that.
+The signer shows that it is them just before (`web.guard.Guard.prove_again`); this module trusts its caller on that.
 """
 
 import secrets
@@ -79,7 +79,7 @@ def sign(
         person: the login of the signer.
         meaning: what the signature stands for.
         record: what is signed.
-        method: how the signer showed that it is them, as `web.reauthentication` returned it.
+        method: how the signer showed that it is them, as `web.guard.Guard.prove_again` returned it.
         now: the moment of signing.
 
     Raises:

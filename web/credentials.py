@@ -173,7 +173,9 @@ class _Seen:
 
 def _settle(connection: sa.Connection, person: str, seen: _Seen | None, *, action: str, now: datetime) -> bool:
     """Count the try, inside one write transaction, so that tries at the same time count one by one."""
-    row = _row(connection, person, for_update=True)
+    # The person's row is there even before the credential's, so it is the one to lock.
+    connection.execute(sa.select(PEOPLE.c.name).where(PEOPLE.c.name == person).with_for_update())
+    row = _row(connection, person)
     if row and row.locked_until and timestamp(now) < row.locked_until:
         append_in(connection, person, f"{action}.fail", person, {"locked": True}, now=now)
         return False
@@ -201,9 +203,8 @@ def _active_person(connection: sa.Connection, name: str) -> str | None:
     return found
 
 
-def _row(connection: sa.Connection, person: str, *, for_update: bool = False) -> sa.Row[Any] | None:
-    query = sa.select(CREDENTIALS).where(CREDENTIALS.c.person == person)
-    return connection.execute(query.with_for_update() if for_update else query).first()
+def _row(connection: sa.Connection, person: str) -> sa.Row[Any] | None:
+    return connection.execute(sa.select(CREDENTIALS).where(CREDENTIALS.c.person == person)).first()
 
 
 def _write(connection: sa.Connection, person: str, **values: object) -> None:

@@ -138,6 +138,10 @@ class Guard:
             with writing(self.engine) as connection:
                 if spend_proof(connection, request.cookies[COOKIE], after=now - PROOF_LASTS):
                     return "oidc"
+            raise AccessDenied(
+                "A signature takes your password, or a fresh proof at your site's sign-in, and there was neither. "
+                "Type the password, which you set on your account page, and send the form again."
+            )
         return reauthenticate(self.engine, name, password, code, now=now)
 
     def signing_ways(self, request: Request) -> dict[str, bool]:

@@ -79,7 +79,16 @@ def add_people_pages(app: FastAPI, pages: Jinja2Templates, guard: Guard) -> None
         return change(request, actor, "verify", lambda store: verify_identity(store, name, by=actor, now=guard.clock()))
 
     @app.post("/people/retire")
-    def end(request: Request, actor: Annotated[Actor, admin], name: Annotated[str, Form()] = "") -> Response:
+    def end(
+        request: Request,
+        actor: Annotated[Actor, admin],
+        name: Annotated[str, Form()] = "",
+        sure: Annotated[str, Form()] = "",
+    ) -> Response:
+        if not sure:
+            return people_page(
+                request, actor, fault=f"Nobody was retired: tick that you are sure of '{name}'.", status=422
+            )
         return change(request, actor, "retire", lambda store: retire(store, name, by=actor, now=guard.clock()))
 
     @app.post("/people/grant")

@@ -153,6 +153,27 @@ def test_the_last_admin_stays(act, store, closed):
             act(do, *args, by="Alex")
 
 
+def test_two_admins_who_revoke_each_other_at_once_leave_one(act, store, closed):
+    import threading
+
+    refused = []
+
+    def attack(by, name):
+        try:
+            act(revoke, name, Role.ADMIN, by=by)
+        except (PreceptorError, sa.exc.OperationalError) as error:
+            refused.append(error)
+
+    threads = [threading.Thread(target=attack, args=pair) for pair in (("Alex", "Sam"), ("Sam", "Alex"))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(refused) == 1
+    assert sum(Role.ADMIN in person.roles for person in read(store, people)) == 1
+
+
 def test_a_role_given_in_an_emergency_ends_by_itself_and_says_why(act, store, closed):
     act(grant, "Dana", Role.STEWARD, by="Alex", emergency=Emergency("colleague ill", NOW + timedelta(hours=4)))
 

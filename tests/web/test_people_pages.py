@@ -15,7 +15,7 @@ CHANGES = {
     "/people/revoke": {"name": "Target", "role": "annotator"},
     "/people/verify": {"name": "Target"},
     "/people/invite": {"name": "Target"},
-    "/people/retire": {"name": "Target"},
+    "/people/retire": {"name": "Target", "sure": "yes"},
 }
 
 
@@ -91,6 +91,7 @@ def test_a_link_is_shown_once_and_lets_in(signed_in, browser, people):
         ("/people/grant", {"name": "Target", "role": "lead", "hours": "many"}, "not a number of hours"),
         ("/people/grant", {"name": "Target", "role": "lead", "hours": "9", "reason": "x"}, "at most 4 hours"),
         ("/people/revoke", {"name": "Alex", "role": "admin"}, "last admin"),
+        ("/people/retire", {"name": "Target"}, "Nobody was retired"),
         ("/people/invite", {"name": "Nobody"}, "Nobody is called"),
     ],
 )
