@@ -8,12 +8,15 @@ import re
 from collections.abc import Iterator
 
 _ABBREVIATIONS = """
-dr mr mrs ms prof st jr sr vs etc approx ca cf e.g i.e al fig eq no nos art sec para ch p pp vol ed eds dept pt pts hx
-dx tx rx sx wt ht incl excl esp resp inc ltd co corp dated jan feb mar apr jun jul aug sep sept oct nov dec u.s u.k a.m p.m
-viz s.a z.b u.a bzw d.h
+dr mr mrs ms prof st jr sr vs etc approx ca cf e.g i.e al fig eq sec para ch p pp vol ed eds dept pt pts hx
+dx tx rx sx wt ht incl excl esp resp inc ltd co corp dated jan feb mar apr jun jul aug sep sept oct nov dec u.s u.k
+a.m p.m viz s.a z.b u.a bzw d.h
 """
 ABBREVIATIONS = frozenset(re.split(r"\s+", _ABBREVIATIONS.strip()))
 """Words, without their last full stop and in lower case, whose full stop ends no sentence."""
+
+BEFORE_NUMBERS = frozenset({"no", "nos", "art"})
+"""Words that are abbreviations only where a number follows."""
 
 _END = re.compile(
     r"""
@@ -61,9 +64,10 @@ def _ends(paragraph: str) -> Iterator[int]:
         before = paragraph[: found.start()]
         word = _LAST_WORD.search(before)
         last = word.group().strip(".").lower() if word else ""
+        is_short = last in ABBREVIATIONS or (last in BEFORE_NUMBERS and paragraph[found.end()].isdigit())
         is_initial = len(last) == 1 and last.isalpha()
         line = before[before.rfind("\n") + 1 :]
-        if last not in ABBREVIATIONS and not is_initial and not _NUMBER_ALONE.match(line) and not goes_on:
+        if not is_short and not is_initial and not _NUMBER_ALONE.match(line) and not goes_on:
             yield found.end()
 
 

@@ -14,6 +14,8 @@ let page = null;
 function start() {
   page?.ending.abort();
   const ending = new AbortController();
+  document.documentElement.classList.add("scripted");
+  for (const plain of document.querySelectorAll(".without-script")) plain.remove();
   const form = document.querySelector("form.judge");
   page = { form, ending, signal: ending.signal, acts: JSON.parse(document.querySelector("[data-keys]")?.dataset.keys ?? "{}") };
   if (form) {

@@ -129,6 +129,7 @@ def visit(browser: Any, serve: Callable[..., str], clock: Callable[[], Any]) -> 
         context = browser.new_context(
             viewport={"width": width, "height": height}, color_scheme=scheme, java_script_enabled=scripts
         )
+        context.set_default_timeout(10_000)
         contexts.append(context)
         context.add_cookies([{"name": COOKIE, "value": signed_in(engine, name, roles, clock()), "url": address}])
         page, seen = context.new_page(), Seen()
@@ -170,7 +171,7 @@ def watch(page: Any, seen: Seen) -> None:
 
 
 def audit(page: Any) -> list[str]:
-    """Violations that axe-core finds on the page as it is shown now, and a sideways scroll; empty when there is none."""
+    """What axe-core finds wrong with the page as it is shown now, and a sideways scroll; empty when there is nothing."""
     if not page.evaluate("typeof axe === 'object'"):
         page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8"))
     found = page.evaluate(

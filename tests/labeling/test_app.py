@@ -3,9 +3,11 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from core.ledger import Ledger
+from core.store import writing
 from labeling.queueing.experts import invite_expert
-from labeling.tables import JUDGEMENTS
-from tests.labeling.conftest import STRONG, WEAK
+from labeling.queueing.offering import offer_pair
+from labeling.tables import ACKNOWLEDGEMENTS, ASSIGNMENTS, GUIDELINES, JUDGEMENTS, PAIRS
+from tests.labeling.conftest import START, STRONG, WEAK, want
 from web.sessions import LIFETIME
 
 
@@ -18,9 +20,10 @@ def test_without_a_session_every_page_leads_to_sign_in(imported, expert):
     dana = expert(imported(1))
     dana.http.cookies.clear()
 
-    for path in ("/", "/judge", "/progress"):
+    for path in ("/", "/judge", "/progress", "/mine", "/keys"):
         assert dana.http.get(path).url.path == "/sign-in"
-    assert dana.http.post("/judge", data={"verdict": "left_better"}).status_code == 401
+    for path in ("/judge", "/draft", "/undo", "/flag", "/mine", "/keys"):
+        assert dana.http.post(path, data={"verdict": "left_better"}).status_code == 401
 
 
 def test_opening_the_access_link_does_not_use_it_up(imported, expert, clock):
@@ -44,11 +47,17 @@ def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites(imported,
 
 
 def test_model_names_and_costs_never_reach_the_browser(imported, expert):
-    dana = expert(imported(3), overlap=2)
-    pages = [dana.http.get("/judge"), dana.http.get("/progress"), dana.http.get("/static/labeling/judge.js")]
+    dana = expert(imported(4))
+    entered = {"verdict": "left_better", "mark": ["left:0:major:wrong", "right:0:minor:unclear"]}
+    pages = [dana.http.get(path) for path in ("/judge", "/progress", "/keys", "/static/labeling/judge.js")]
+    pages += [dana.http.post("/draft", data={**dana.fields(), **entered}), dana.http.get("/judge")]
+    pages += [dana.http.post("/judge", data={**dana.fields(), **entered, "edition": "1"}), dana.http.get("/mine")]
+    flag = {"csrf": dana.fields()["csrf"], "assignment": dana.fields()["assignment"]}
+    pages += [dana.http.post("/flag", data={**flag, "kind": "safety"})]
     pages += [dana.http.post("/judge", data={**dana.fields(), "verdict": "both_acceptable"}) for _ in range(3)]
-    pages += [dana.http.get("/judge")]
+    pages += [dana.http.get("/judge"), dana.http.get("/mine")]
 
+    assert all(page.status_code == 200 for page in pages)
     for page in pages:
         for secret in (WEAK, STRONG, "0.001", "0.02", "task-00"):
             assert secret not in page.text + str(page.headers) + str(page.url), (page.url, secret)
@@ -103,13 +112,14 @@ def test_no_verdict_is_refused_with_a_sentence(imported, expert):
     assert "No verdict is chosen yet" in dana.vote("")
 
 
-def test_text_of_answers_cannot_become_markup(imported, expert):
-    dana = expert(imported(1, answers={WEAK: "<img src=x onerror=alert(1)>", STRONG: "<script>1</script>"}))
+def test_text_of_answers_and_of_queries_cannot_become_markup(imported, expert):
+    hostile = "<script>1</script> [y](javascript:alert(2)) <svg onload=alert(1)>"
+    dana = expert(imported(1, query=hostile, answers={WEAK: hostile, STRONG: "Plain."}))
     page = dana.http.get("/judge").text
 
-    assert "<img src=x" not in page
-    assert "<script>1" not in page
-    assert "&lt;img src=x onerror=alert(1)&gt;" in page
+    for markup in ("<svg", "<script>1", '<a href="java'):
+        assert markup not in page
+    assert page.count("&lt;svg onload=alert(1)&gt;") == 3  # the query, the answer laid out and as written
 
 
 def test_undo_brings_the_pair_back_and_a_second_press_is_harmless(imported, expert):
@@ -160,7 +170,8 @@ def test_signing_out_ends_the_session_on_the_server(imported, expert):
 
 def test_the_progress_page_tells_how_far_two_experts_agree(imported, expert):
     store = imported(2)
-    dana, lee = expert(store, "Dana", overlap=2), expert(store, "Lee", overlap=2)
+    want(store, 2)
+    dana, lee = expert(store, "Dana"), expert(store, "Lee")
     for one, verdicts in (
         (dana, ("both_acceptable", "both_acceptable")),
         (lee, ("both_acceptable", "neither_acceptable")),
@@ -174,4 +185,95 @@ def test_the_progress_page_tells_how_far_two_experts_agree(imported, expert):
 
 
 def test_the_progress_page_says_why_there_is_no_agreement_yet(imported, expert):
-    assert "start it with <code>--overlap 2</code>" in expert(imported(1)).http.get("/progress").text
+    page = expert(imported(1)).http.get("/progress").text
+
+    assert "Agreement</h2>" in page
+    assert "nan" not in page.lower().split("agreement</h2>")[1]
+    assert "two experts" in page.lower().split("agreement</h2>")[1]
+
+
+def test_an_expert_sees_their_own_pace_and_no_other_experts_name(imported, expert):
+    store = imported(2)
+    want(store, 2)
+    dana, lee = expert(store, "Dana"), expert(store, "Lee Osei")
+    dana.vote("both_acceptable", active_ms="42000")
+    lee.vote("both_acceptable")
+    page = dana.http.get("/progress").text
+
+    assert "<dd>42 s</dd>" in page
+    assert "<dt>Today, of 60</dt><dd>1</dd>" in page
+    assert "Lee Osei" not in page
+
+
+def test_hidden_gold_and_repeats_look_like_work_on_every_page(imported, expert):
+    store = imported(2)
+    dana = expert(store)
+    with writing(store) as connection:
+        pairs = connection.execute(sa.select(PAIRS.c.id).order_by(PAIRS.c.id)).scalars().all()
+        connection.execute(ASSIGNMENTS.delete())
+        lease = timedelta(hours=1)
+        offer_pair(connection, dana.name, pairs[0], purpose="gold", lease=lease, now=START)
+        offer_pair(connection, dana.name, pairs[1], purpose="work", lease=lease, now=START)
+    for _ in range(2):
+        dana.vote("left_better")
+    with store.connect() as connection:
+        purposes = set(connection.execute(sa.select(JUDGEMENTS.c.purpose)).scalars())
+    pages = [dana.http.get(path).text for path in ("/judge", "/mine", "/progress")]
+
+    assert purposes == {"gold", "work"}
+    assert pages[1].count('class="card"') == 2
+    assert not any("gold" in page or "repeat" in page for page in pages)
+
+
+def test_a_pair_waits_until_the_latest_guideline_is_acknowledged(imported, expert):
+    store = imported(1)
+    dana = expert(store)
+    with writing(store) as connection:
+        fields = {"sha256": "0" * 64, "change": "first", "written_by": "ann", "approved_by": "bob", "at": "2026-11-24"}
+        connection.execute(GUIDELINES.insert().values(version=1, text="# Aim\nCode to the *last* digit.", **fields))
+    answer = dana.http.get("/judge", follow_redirects=False)
+    with writing(store) as connection:
+        connection.execute(ACKNOWLEDGEMENTS.insert().values(expert=dana.name, version=1, at="2026-11-24"))
+    page = dana.http.get("/judge").text
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/guideline")
+    assert "Guideline, version 1" in page
+    assert "<em>last</em>" in page
+
+
+def test_chosen_keys_are_shown_and_kept_on_the_server(imported, expert):
+    store = imported(1)
+    dana = expert(store)
+    csrf = dana.fields()["csrf"]
+    saved = dana.http.post("/keys", data={"csrf": csrf, "is_on": "yes", "undo": "z"})
+    refused = dana.http.post("/keys", data={"csrf": csrf, "is_on": "yes", "undo": "1"})
+    page = dana.http.get("/judge").text
+
+    assert "Saved." in saved.text
+    assert refused.status_code == 422
+    assert "&#39;1&#39; is set for &#39;Left is better&#39; and for &#39;Undo the last judgement&#39;" in refused.text
+    assert "<kbd>z</kbd>Undo last" in page
+    assert "keys-off" not in page
+
+
+def test_switched_off_keys_reach_no_page(imported, expert):
+    dana = expert(imported(1))
+    dana.http.post("/keys", data={"csrf": dana.fields()["csrf"]})
+
+    assert 'data-keys="{}"' in dana.http.get("/judge").text
+
+
+def test_a_judgement_of_today_is_changed_from_the_list_with_a_reason(imported, expert):
+    store = imported(2)
+    dana = expert(store)
+    dana.vote("left_better", reason="first thought")
+    judgement = dana.http.get("/mine").text.split('name="judgement" value="')[1].split('"')[0]
+    form = {"csrf": dana.fields()["csrf"], "judgement": judgement}
+    without = dana.http.post("/mine", data=form)
+    page = dana.http.post("/mine", data={**form, "reason": "misread the record"})
+
+    assert without.status_code == 422
+    assert "A change needs a reason" in without.text
+    assert "Taken back. Judge the pair anew." in page.text
+    assert "first thought</textarea>" in page.text
+    assert 'value="left_better" required checked' in page.text

@@ -1,106 +1,23 @@
-"""A real browser on a real server: the keyboard, reload, double submit, and nothing that leaves the host."""
+"""A real browser on a real server: keys, reload, lost network, two tabs, a session that ends; nothing is lost."""
 
-import threading
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import re
+from datetime import timedelta
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 import sqlalchemy as sa
-import uvicorn
 
+from core.labeling_settings import LabelingSettings
 from core.ledger import Ledger
-from labeling.app import create_app
-from labeling.queueing.experts import invite_expert
-from labeling.tables import JUDGEMENTS, stands
+from core.store import writing
+from labeling.tables import ACKNOWLEDGEMENTS, DRAFTS, GUIDELINES, ITEMS, JUDGEMENTS, MARKS, RETRACTIONS, stands
+from tests.labeling.browsing import COOKIE, audit, sign_out_everyone, signed_in, store_url, watch  # noqa: F401
 from tests.labeling.conftest import STRONG, WEAK
 
 pytestmark = [pytest.mark.browser]
 
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
-
-
-@pytest.fixture
-def store_url(tmp_path):
-    """Browser tests run on SQLite alone; the store's own tests run on both."""
-    return f"sqlite:///{tmp_path / 'store.db'}"
-
-
-@dataclass
-class Seen:
-    """What the browser did and received."""
-
-    hosts: set[str] = field(default_factory=set)
-    errors: list[str] = field(default_factory=list)
-    bodies: list[str] = field(default_factory=list)
-
-
-@pytest.fixture
-def served(imported) -> Iterator[tuple[sa.Engine, str]]:
-    """A store with six pairs, and the address of a server on it."""
-    store = imported(6)
-    server = uvicorn.Server(uvicorn.Config(create_app(store), port=0, log_level="warning", access_log=False))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield store, f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join(timeout=10)
-
-
-@pytest.fixture(scope="module")
-def browser(chromium):
-    """One Chromium for all tests; each test opens contexts of its own, which share nothing."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def open_page(browser, served, clock):
-    """Open the judging screen, signed in, in a browser of this width and colour scheme."""
-    store, address = served
-    contexts = []
-
-    def sign_in(name="Dana Ruiz", *, width=1280, scheme="light", scripts=True):
-        from datetime import UTC, datetime
-
-        context = browser.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=scheme, java_script_enabled=scripts
-        )
-        contexts.append(context)
-        page, seen = context.new_page(), Seen()
-        page.on("request", lambda request: seen.hosts.add(urlsplit(request.url).netloc))
-        page.on("console", lambda message: seen.errors.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: seen.errors.append(str(error)))
-        page.on("response", lambda response: seen.bodies.append(str(response.all_headers()) + text_of(response)))
-        token = invite_expert(store, name, by="lead", now=datetime.now(UTC))
-        page.goto(f"{address}/sign-in?token={token}")
-        page.get_by_role("button", name="Sign in").click()
-        page.wait_for_url("**/judge")
-        page.wait_for_load_state()
-        return page, seen
-
-    yield sign_in
-    for context in contexts:
-        context.close()
-
-
-def text_of(response):
-    return "" if response.status in (303, 304) else response.text()
+SHORT_IDLE = LabelingSettings(reason_required="never", gold_rate=0, repeat_rate=0, idle_seconds=0.4)
 
 
 def standing(store):
@@ -108,148 +25,446 @@ def standing(store):
         return connection.execute(sa.select(JUDGEMENTS).where(stands()).order_by(JUDGEMENTS.c.at)).all()
 
 
+def rows(store, table):
+    with store.connect() as connection:
+        return connection.execute(sa.select(table)).all()
+
+
 def press(page, *keys):
-    """Press keys, the last of which sends a form."""
-    for key in keys[:-1]:
+    for key in keys:
         page.keyboard.press(key)
-    with page.expect_navigation():
-        page.keyboard.press(keys[-1])
 
 
-def test_five_pairs_by_keyboard_alone(open_page, served):
-    store, address = served
-    page, seen = open_page()
-    press(page, "1", "y", "n", "Enter")
-    press(page, "2", "Enter")
-    press(page, "3", "Enter")
-    press(page, "4", "Enter")
-    page.keyboard.press("s")
+def save(page, *keys):
+    """Press keys, the last of which sends the form, and wait for the next page."""
+    page.evaluate("document.querySelector('main').dataset.old = 'yes'")
+    press(page, *keys)
+    page.locator("main:not([data-old])").wait_for()
+
+
+def status(page):
+    return page.locator("#status").inner_text()
+
+
+def draft_saved(page):
+    page.locator("#draft-state", has_text="draft saved").wait_for()
+
+
+def verdict_by_side(row):
+    """The saved verdict, as seen on the screen."""
+    if not row.swapped:
+        return row.verdict
+    return {"first_better": "second_better", "second_better": "first_better"}.get(row.verdict, row.verdict)
+
+
+def test_a_coder_labels_twenty_pairs_by_the_keyboard_alone(visit, imported):
+    store = imported(20)
+    one = visit(store)
+    page = one.page
+    save(page, "1", "w", "y", "n", "Enter")
+    save(page, "2", "Enter")
+    save(page, "3", "Enter")
+    save(page, "4", "r", "b", "Enter")
+    press(page, "s")
     page.keyboard.type("The record is missing, 1 or 2 pages.")
-    press(page, "Control+Enter")
+    save(page, "Control+Enter")
+    press(page, "1", "m", "ArrowRight", "ArrowLeft", " ", "2", "e")
+    page.locator(".marks li", has_text="Sentence 1: unsupported, critical").wait_for()
+    save(page, "Escape", "Enter")
+    for number in range(7, 21):
+        save(page, "1234"[number % 4], "Enter")
+        assert page.evaluate("document.activeElement.id") == "question"
+        if number < 20:
+            assert status(page) == f"Saved. Pair {number + 1} of 20."
 
-    rows = standing(store)
-    assert [row.verdict for row in rows[2:]] == ["both_acceptable", "neither_acceptable", "cannot_judge"]
-    assert rows[0].verdict == ("second_better" if rows[0].swapped else "first_better")
-    assert rows[1].verdict == ("first_better" if rows[1].swapped else "second_better")
-    assert (rows[0].first_acceptable, rows[0].second_acceptable) == (
-        (False, True) if rows[0].swapped else (True, False)
+    saved = standing(store)
+    assert [verdict_by_side(row) for row in saved[:6]] == [
+        *("first_better", "second_better", "both_acceptable", "neither_acceptable", "cannot_judge", "first_better")
+    ]
+    assert saved[0].strength == 2
+    marks = (saved[0].first_acceptable, saved[0].second_acceptable)
+    assert marks == ((False, True) if saved[0].swapped else (True, False))
+    assert saved[3].reason_codes == '["missing specificity"]'
+    assert saved[4].reason == "The record is missing, 1 or 2 pages."
+    (mark,) = rows(store, MARKS)
+    assert (mark.judgement_id, mark.sentence, mark.category, mark.severity) == (
+        saved[5].id,
+        0,
+        "unsupported",
+        "critical",
     )
-    assert rows[4].reason == "The record is missing, 1 or 2 pages."
-    assert all(row.active_ms is not None for row in rows)
-    assert page.get_by_text("5 of 6").is_visible()
-    assert seen.errors == []
-    assert seen.hosts == {urlsplit(address).netloc}
-    assert len(seen.bodies) > 10
-    assert not any(model in body for body in seen.bodies for model in (WEAK, STRONG))
+    assert mark.is_first is not saved[5].swapped
+    assert len(saved) == 20 == len({row.pair_id for row in saved})
+    assert all(row.active_ms is not None and row.wall_ms >= row.active_ms for row in saved)
+    assert len(Ledger(store).events(action="judge.submit")) == 20
+    assert page.get_by_text("All judged. Thank you.").is_visible()
+    assert one.is_quiet()
+    assert len(one.seen.bodies) > 20
+    assert not any(secret in body for body in one.seen.bodies for secret in (WEAK, STRONG, "task-0"))
 
 
-def test_undo_by_keyboard_brings_the_pair_back(open_page, served):
-    store, _ = served
-    page, seen = open_page()
-    asked = page.locator(".answers").inner_text()
-    press(page, "3", "Enter")
-    press(page, "u")
+def test_undo_by_keyboard_brings_the_pair_back_as_it_was_filled_in(visit, imported):
+    store = imported(2)
+    one = visit(store)
+    asked = one.page.locator(".laid-out").first.inner_text()
+    save(one.page, "3", "Enter")
+    save(one.page, "u")
 
-    assert page.locator(".answers").inner_text() == asked
-    assert page.get_by_role("status").inner_text() == "Undone. Here is the pair again."
+    assert one.page.locator(".laid-out").first.inner_text() == asked
+    assert one.page.locator("#both_acceptable").is_checked()
+    assert status(one.page).startswith("Undone. Here is the pair again.")
     assert standing(store) == []
-    assert seen.errors == []
+    assert one.is_quiet()
 
 
-def test_typing_in_the_reason_does_not_vote(open_page, served):
-    store, _ = served
-    page, _ = open_page()
-    page.keyboard.press("r")
-    page.keyboard.type("12 3 4 suyn?")
-    page.keyboard.press("Enter")
-    page.keyboard.press("Escape")
+def test_typing_a_reason_does_not_vote(visit, imported):
+    store = imported(1)
+    page = visit(store).page
+    press(page, "t")
+    page.keyboard.type("12 3 4 suynf?g")
+    press(page, "Enter", "Escape")
 
     assert page.locator("input[name=verdict]:checked").count() == 0
-    assert page.locator("#reason").input_value() == "12 3 4 suyn?\n"
+    assert page.locator("#reason").input_value() == "12 3 4 suynf?g\n"
     assert standing(store) == []
 
 
-def test_keys_can_be_switched_off(open_page, served):
-    page, _ = open_page()
-    page.keyboard.press("?")
-    page.get_by_label("Use these keys").uncheck()
-    page.reload()
-    page.keyboard.press("1")
-
+def test_other_keys_can_be_chosen_and_all_be_switched_off(visit, imported):
+    one = visit(imported(1), "/keys")
+    page = one.page
+    page.get_by_label("Left is better").fill("j")
+    page.get_by_role("button", name="Save the keys").click()
+    page.get_by_text("Saved.").wait_for()
+    one.goto("/judge")
+    press(page, "1")
     assert page.locator("input[name=verdict]:checked").count() == 0
+    press(page, "j")
+    assert page.locator("#left_better").is_checked()
+
+    one.goto("/keys")
+    page.get_by_label("Use single keys").uncheck()
+    page.get_by_role("button", name="Save the keys").click()
+    page.get_by_text("Saved.").wait_for()
+    one.goto("/judge")
+    press(page, "2", "u", "f", "Enter")
+    assert not page.locator("#right_better").is_checked()
+    assert page.locator("kbd:visible").count() == 0
+    assert one.is_quiet()
 
 
-def test_a_double_click_and_a_reload_count_once(open_page, served):
-    store, address = served
-    page, _ = open_page()
-    page.keyboard.press("3")
-    page.get_by_role("button", name="Save and next").dblclick()
-    page.wait_for_url("**/judge?after=saved")
-    page.reload()
-    page.goto(f"{address}/progress")
-    page.goto(f"{address}/judge")
+def test_a_reason_that_the_rules_demand_is_asked_for_before_sending(visit, imported):
+    store = imported(1, stakes="high")
+    one = visit(store, settings=LabelingSettings(gold_rate=0, repeat_rate=0))
+    press(one.page, "1", "Enter")
+    hint = one.page.locator("#reason-due")
+
+    assert "is-due" in hint.get_attribute("class")
+    assert one.page.evaluate("document.activeElement.name") == "reason"
+    assert standing(store) == []
+    save(one.page, "Escape", "r", "a", "Enter")
+    assert [row.reason_codes for row in standing(store)] == ['["wrong code"]']
+
+
+def test_a_reload_and_another_tab_bring_back_what_was_entered(visit, imported):
+    store = imported(2)
+    one = visit(store)
+    page = one.page
+    press(page, "2", "e", "m", " ", "1", "q")
+    press(page, "t")
+    page.keyboard.type("half a thought")
+    draft_saved(page)
+    one.goto("/progress")
+    one.goto("/judge")
+    second = page.context.new_page()
+    second.goto(one.address + "/judge")
+
+    for tab in (page, second):
+        assert tab.locator("#right_better").is_checked()
+        assert tab.locator("#much").is_checked()
+        assert tab.locator("#reason").input_value() == "half a thought"
+        assert tab.locator(".sentence.marked").count() == 1
+    assert standing(store) == []
+    assert one.is_quiet()
+
+
+def test_of_two_tabs_the_older_one_is_told_and_overwrites_nothing(visit, imported):
+    store = imported(2)
+    one = visit(store)
+    first = one.page
+    second = first.context.new_page()
+    second.goto(one.address + "/judge")
+    second.fill("#reason", "from the second tab")
+    draft_saved(second)
+    first.fill("#reason", "from the first tab")
+    first.locator("#trouble", has_text="Newer entries").wait_for()
+    (draft,) = rows(store, DRAFTS)
+    assert "second tab" in draft.fields
+
+    save(second, "Escape", "3", "Enter")
+    save(first, "Escape", "4", "Enter")
+    assert "the earlier verdict stands" in status(first)
+    assert [row.verdict for row in standing(store)] == ["both_acceptable"]
+
+
+def test_a_lost_network_keeps_the_vote_and_sends_it_once_when_it_is_back(visit, imported):
+    store = imported(2)
+    one = visit(store)
+    page = one.page
+    press(page, "1")
+    draft_saved(page)
+    page.context.set_offline(True)
+    press(page, "Enter")
+    page.locator("#trouble", has_text="Not saved yet").wait_for()
+    press(page, "2", "Enter")
+    assert standing(store) == []
+    page.evaluate("document.querySelector('main').dataset.old = 'yes'")
+    page.context.set_offline(False)
+    page.locator("main:not([data-old])").wait_for()
+
+    assert [verdict_by_side(row) for row in standing(store)] == ["first_better"]
+    assert not page.locator("#trouble").is_visible()
+    assert status(page) == "Saved. Pair 2 of 2."
+
+
+def test_a_vote_whose_answer_got_lost_counts_once(visit, imported):
+    store = imported(2)
+    page = visit(store).page
+    lost = []
+
+    def lose_the_answer(route):
+        if not lost:
+            lost.append(route.fetch(max_redirects=0).status)
+            return route.abort()
+        return route.continue_()
+
+    page.route(
+        "**/judge", lambda route: lose_the_answer(route) if route.request.method == "POST" else route.continue_()
+    )
+    save(page, "3", "Enter")
+
+    assert lost == [303]
+    assert status(page).startswith("Already saved; it counts once.")
+    assert [row.verdict for row in standing(store)] == ["both_acceptable"]
+    assert len(Ledger(store).events(action="judge.submit")) == 1
+
+
+def test_after_a_session_ended_the_pair_comes_back_filled_in(visit, imported, clock):
+    store = imported(2)
+    one = visit(store)
+    page = one.page
+    press(page, "1", "t")
+    page.keyboard.type("before the end")
+    draft_saved(page)
+    clock.skip(timedelta(minutes=20))
+    one.goto("/judge")
+    assert urlsplit(page.url).path == "/sign-in"
+    token = signed_in(store, "Dana Ruiz", (), clock())
+    page.context.add_cookies([{"name": COOKIE, "value": token, "url": one.address}])
+    one.goto("/judge")
+
+    assert page.locator("#left_better").is_checked()
+    assert page.locator("#reason").input_value() == "before the end"
+    save(page, "Enter")
+    assert [row.reason for row in standing(store)] == ["before the end"]
+
+
+def test_a_vote_after_the_end_of_the_session_waits_for_the_next_sign_in(visit, imported, clock):
+    store = imported(2)
+    one = visit(store)
+    page = one.page
+    press(page, "4")
+    draft_saved(page)
+    sign_out_everyone(store)
+    press(page, "Enter")
+    page.locator("#trouble", has_text="Your session has ended").wait_for()
+    assert page.locator("#trouble").get_by_role("link", name="Sign in").is_visible()
+    assert standing(store) == []
+    page.evaluate("document.querySelector('main').dataset.old = 'yes'")
+    token = signed_in(store, "Dana Ruiz", (), clock())
+    page.context.add_cookies([{"name": COOKIE, "value": token, "url": one.address}])
+    page.evaluate("window.dispatchEvent(new Event('focus'))")
+    page.locator("main:not([data-old])").wait_for()
+
+    assert [row.verdict for row in standing(store)] == ["neither_acceptable"]
+
+
+def test_a_double_click_and_a_reload_count_once(visit, imported):
+    store = imported(6)
+    one = visit(store)
+    press(one.page, "3")
+    one.page.evaluate("document.querySelector('main').dataset.old = 'yes'")
+    one.page.get_by_role("button", name="Save and next").dblclick()
+    one.page.locator("main:not([data-old])").wait_for()
+    one.page.reload()
+    one.goto("/progress")
+    one.goto("/judge")
 
     assert len(standing(store)) == 1
     assert len(Ledger(store).events(action="judge.submit")) == 1
 
 
-def test_after_the_back_button_the_same_pair_is_not_judged_twice(open_page, served):
-    store, _ = served
-    page, _ = open_page()
-    press(page, "3", "Enter")
-    page.go_back()
-    page.wait_for_load_state()
-    press(page, "4", "Enter")
+def test_after_the_back_button_the_same_pair_is_not_judged_twice(visit, imported):
+    store = imported(6)
+    one = visit(store, "/progress")
+    one.goto("/judge")
+    save(one.page, "3", "Enter")
+    one.goto("/mine")
+    one.page.go_back()
+    one.page.locator("form.judge").wait_for()
+    save(one.page, "4", "Enter")
 
-    pairs = [row.pair_id for row in standing(store)]
-    assert len(pairs) == len(set(pairs))
-    assert standing(store)[0].verdict == "both_acceptable"
+    assert [row.verdict for row in standing(store)] == ["both_acceptable", "neither_acceptable"]
+    assert len({row.pair_id for row in standing(store)}) == 2
 
 
-def test_the_vote_works_with_javascript_off(open_page, served):
-    store, _ = served
-    page, seen = open_page(scripts=False)
-    page.get_by_text("Left is better").click()
+def test_a_pause_without_a_key_or_a_move_is_not_time_at_work(visit, imported):
+    store = imported(1)
+    page = visit(store, settings=SHORT_IDLE).page
+    press(page, "3")
+    page.wait_for_timeout(1300)
+    save(page, "Enter")
+    (row,) = standing(store)
+
+    assert row.wall_ms >= 1300
+    assert row.active_ms < row.wall_ms - 1000
+
+
+def test_a_flag_keeps_what_was_entered_and_an_identifier_takes_the_pair_away(visit, imported):
+    store = imported(2)
+    one = visit(store)
+    page = one.page
+    press(page, "2", "f", "ArrowDown", "Tab")
+    page.keyboard.type("the dose is tenfold")
+    press(page, "Tab")
+    save(page, "Enter")
+    assert status(page).startswith("The flag is noted. You can go on")
+    assert page.locator("#right_better").is_checked()
+    asked = page.locator(".asked").inner_text()
+    press(page, "f", " ")
+    page.get_by_role("button", name="Send the flag").focus()
+    save(page, "Enter")
+
+    assert status(page).startswith("The flag is noted, and the pair is held back")
+    assert page.locator(".asked").inner_text() != asked
+    assert [row.phi_state for row in rows(store, ITEMS)].count("held") == 1
+    assert one.is_quiet()
+
+
+def test_a_judgement_is_changed_from_todays_list(visit, imported):
+    store = imported(2)
+    one = visit(store)
+    save(one.page, "1", "Enter")
+    one.goto("/mine")
+    one.page.locator(".mine summary").click()
+    one.page.get_by_label("Why should it change?").fill("misread the record")
+    one.page.get_by_role("button", name="Take it back and judge anew").click()
+    one.page.locator("#left_better:checked").wait_for(state="attached")
+    save(one.page, "2", "Enter")
+
+    assert [verdict_by_side(row) for row in standing(store)] == ["second_better"]
+    assert [row.reason for row in rows(store, RETRACTIONS)] == ["misread the record"]
+
+
+def test_the_views_are_off_at_first_and_change_no_entry(visit, imported):
+    one = visit(imported(1))
+    page = one.page
+    assert page.evaluate("CSS.highlights.has('differs')") is False
+    press(page, "d")
+    words = page.evaluate("[...CSS.highlights.get('differs')].map((range) => range.toString())")
+    press(page, "v", "l")
+
+    assert {"Cheap", "Dear"} <= set(words)
+    assert "words" not in words
+    assert page.locator(".written").first.is_visible()
+    assert [page.locator(f"#{name}").get_attribute("aria-pressed") for name in ("diff", "lock", "raw")] == ["true"] * 3
+    press(page, "d")
+    assert page.evaluate("CSS.highlights.has('differs')") is False
+    assert one.is_quiet()
+
+
+def test_the_vote_the_marks_and_the_flag_work_with_javascript_off(visit, imported):
+    store = imported(1)
+    one = visit(store, scripts=False)
+    page = one.page
+    page.locator("label[for=left_better]").click()
     page.locator(".answer.left").get_by_text("Yes").click()
+    page.get_by_text("Mark errors in the right answer").click()
+    page.locator("[name=right_sentence]").first.fill("1")
+    page.locator("[name=right_category]").first.select_option("wrong")
+    page.locator("[name=right_severity]").first.select_option("minor")
     page.get_by_role("button", name="Save and next").click()
     page.wait_for_url("**/judge?after=saved")
 
     assert len(standing(store)) == 1
-    assert seen.errors == []
+    assert [(row.sentence, row.category) for row in rows(store, MARKS)] == [(0, "wrong")]
+    assert one.is_quiet()
 
 
+GUIDELINE = "# Aim\n\nCode to the *last* digit.\n\n## Both wrong\n\n- Choose neither.\n"
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (360, "dark"), (320, "light")])
-def test_the_page_never_scrolls_sideways_and_every_text_has_contrast(open_page, width, scheme):
-    page, _ = open_page(width=width, scheme=scheme)
-    page.keyboard.press("1")
-    page.keyboard.press("?")
+def test_no_page_of_an_expert_has_a_barrier_or_scrolls_sideways(visit, imported, width, scheme):
+    table = (
+        "| | Code |\n|---|---|\n| 1 | B42.81 |\n\n```\nlong code "
+        + "x" * 80
+        + "\n```\n\n# Title\n\n### Deep\n\n1. One. Two."
+    )
+    store = imported(2, answers={WEAK: table, STRONG: "Plain. Words."}, stakes="high")
+    one = visit(store, width=width, scheme=scheme, settings=LabelingSettings(gold_rate=0, repeat_rate=0))
+    page = one.page
+    fields = {"sha256": "0" * 64, "change": "first", "written_by": "ann", "approved_by": "bob", "at": "2026-11-24"}
+    with writing(store) as connection:
+        connection.execute(GUIDELINES.insert().values(version=1, text=GUIDELINE, **fields))
+        connection.execute(ACKNOWLEDGEMENTS.insert().values(expert="Dana Ruiz", version=1, at="2026-11-24"))
+    page.reload()
+    faults = {"judge": audit(page)}
+    press(page, "1", "w", "y", "r", "a", "m", " ")
+    faults["mark dialog"] = audit(page)
+    press(page, "1", "w", "d")
+    faults["marked, differences"] = audit(page)
+    press(page, "d", "v", "g")
+    faults["as written, guideline"] = audit(page)
+    press(page, "Escape", "f")
+    faults["flag"] = audit(page)
+    press(page, "f", "?")
+    faults["keys"] = audit(page)
+    press(page, "?")
+    save(page, "Enter")
+    one.goto("/mine")
+    page.locator(".mine summary").first.click()
+    faults["mine"] = audit(page)
+    for path in ("/keys", "/progress"):
+        one.goto(path)
+        faults[path] = audit(page)
+    one.goto("/judge")
+    if page.locator("form.judge").count():
+        save(page, "3", "Enter")
+    faults["done"] = audit(page)
 
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.evaluate(FAINT_TEXTS) == []
+    assert {name: found for name, found in faults.items() if found} == {}
+    assert one.is_quiet()
 
 
-FAINT_TEXTS = """() => {
-  // Texts whose contrast with what is painted behind them is under 4.5 to 1 (WCAG 2.2, 1.4.3).
-  const paint = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
-  const over = (colours) => {
-    paint.clearRect(0, 0, 1, 1);
-    for (const colour of colours) { paint.fillStyle = colour; paint.fillRect(0, 0, 1, 1); }
-    return [...paint.getImageData(0, 0, 1, 1).data].slice(0, 3);
-  };
-  const light = (rgb) => {
-    const [r, g, b] = rgb.map((v) => v / 255).map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const faint = [];
-  for (const element of document.querySelectorAll("body *")) {
-    const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
-    const passedOver = element.closest(":disabled, script, style, noscript");
-    if (!own || passedOver || !element.checkVisibility()) continue;
-    const layers = [];
-    for (let at = element; at; at = at.parentElement) layers.unshift(getComputedStyle(at).backgroundColor);
-    const [text, back] = [over([...layers, getComputedStyle(element).color]), over(layers)].map(light);
-    const ratio = (Math.max(text, back) + 0.05) / (Math.min(text, back) + 0.05);
-    if (ratio < 4.5) faint.push(`${element.tagName} ${element.textContent.trim().slice(0, 30)} ${ratio.toFixed(2)}`);
-  }
-  return faint;
-}"""
+def test_with_keys_and_tab_no_focus_is_hidden_behind_the_verdict(visit, imported):
+    page = visit(imported(1, answers={WEAK: "Long words. " * 300, STRONG: "Short."}), height=800).page
+    for _ in range(25):
+        press(page, "Tab")
+        covered = page.evaluate(
+            """() => {
+              const at = document.activeElement, box = at.getBoundingClientRect();
+              if (!at.closest("main") || box.width === 0 || at.matches("input, .pane")) return false;
+              const top = document.elementFromPoint(box.left + 4, Math.max(box.top, 0) + 4);
+              return top !== null && !at.contains(top) && !top.contains(at);
+            }"""
+        )
+        assert covered is False, page.evaluate("document.activeElement.outerHTML.slice(0, 120)")
+
+
+def test_styles_and_scripts_name_no_other_host():
+    for room in ("labeling", "web"):
+        for file in Path(room).glob("static/*.*"):
+            text = file.read_text(encoding="utf-8")
+            addresses = re.findall(r"(?:https?:)?//[\w.-]+\.\w+[^\s\"')]*|@import", text)
+            assert [one for one in addresses if "www.w3.org" not in one] == [], file

@@ -1,4 +1,3 @@
-import dataclasses
 import threading
 
 import pytest
@@ -8,10 +7,11 @@ from hypothesis import strategies as st
 
 from core.errors import AccessDenied, PreceptorError
 from core.ledger import Ledger
-from core.records import Verdict
+from core.records import Mark, Stakes, Verdict
 from core.store import writing
-from labeling.judging.ballots import Ballot, Choice, check_ballot, verdict_of
-from labeling.judging.submitting import Receipt, retract, submit
+from labeling.judging.ballots import FREE, Ballot, Choice, JudgingRules, Severity, SideMark, check_ballot, verdict_of
+from labeling.judging.rendering import render_answer
+from labeling.judging.submitting import Receipt, judgements_where, retract, submit
 from labeling.queueing.experts import invite_expert
 from labeling.queueing.offering import last_judged, next_task, progress_of
 from labeling.tables import JUDGEMENTS, RETRACTIONS
@@ -196,7 +196,65 @@ def test_verdicts_about_both_carry_both_marks(store, dana, clock):
 )
 def test_a_ballot_that_contradicts_itself_is_refused(choice, fields, sentence):
     with pytest.raises(PreceptorError, match=sentence):
-        check_ballot(Ballot("a", 0, choice, **fields))
+        check_ballot(Ballot("a", 0, choice, **fields), FREE, stakes=Stakes.LOW)
+
+
+RULES = JudgingRules("high_stakes", reason_codes=("wrong code",), mark_categories=("wrong",))
+
+
+@pytest.mark.parametrize("choice", [Choice.LEFT_BETTER, Choice.RIGHT_BETTER, Choice.NEITHER_ACCEPTABLE])
+def test_with_high_stakes_a_verdict_needs_a_reason_ticked_or_written(choice):
+    with pytest.raises(PreceptorError, match="high stakes, so the verdict needs a reason"):
+        check_ballot(Ballot("a", 0, choice), RULES, stakes=Stakes.HIGH)
+    check_ballot(Ballot("a", 0, choice, reason_codes=("wrong code",)), RULES, stakes=Stakes.HIGH)
+    check_ballot(Ballot("a", 0, choice, reason="See the index."), RULES, stakes=Stakes.HIGH)
+    check_ballot(Ballot("a", 0, choice), RULES, stakes=Stakes.LOW)
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"reason_codes": ("made up",)}, "'made up' is no reason of this project"),
+        ({"marks": (SideMark("left", 0, "made up", Severity.MAJOR),)}, "'made up' is no mark"),
+        ({"marks": (SideMark("middle", 0, "wrong", Severity.MAJOR),)}, "do not come from the judging page"),
+        ({"choice": Choice.BOTH_ACCEPTABLE, "strength": 2}, "A strength belongs to a better answer"),
+    ],
+)
+def test_a_ballot_says_only_what_the_project_knows(fields, sentence):
+    fields = {"choice": Choice.LEFT_BETTER, **fields}
+    with pytest.raises(PreceptorError, match=sentence):
+        check_ballot(Ballot("a", 0, **fields), RULES, stakes=Stakes.LOW)
+
+
+def test_strength_codes_marks_and_times_are_kept_by_answer(store, dana, clock):
+    task = next_task(store, dana, now=clock())
+    n_left = len(render_answer(task.left).sentences)
+    sent = ballot(
+        task,
+        strength=2,
+        reason_codes=("wrong code",),
+        marks=(SideMark("left", n_left - 1, "wrong", Severity.CRITICAL),),
+        active_ms=1500,
+        wall_ms=2500,
+    )
+    submit(store, sent, expert=dana, rules=RULES, now=clock())
+
+    with store.connect() as connection:
+        (saved,) = judgements_where(connection, JUDGEMENTS.c.expert == dana)
+    assert (saved.strength, saved.reason_codes, saved.active_ms, saved.wall_ms) == (2, ("wrong code",), 1500, 2500)
+    assert saved.marks == (
+        Mark(answer="second" if saved.swapped else "first", sentence=n_left - 1, category="wrong", severity="critical"),
+    )
+    assert "wrong code" not in str(Ledger(store).events(action="judge.submit")[0].details)
+
+
+def test_a_mark_on_a_sentence_that_the_answer_does_not_have_is_refused(store, dana, clock):
+    task = next_task(store, dana, now=clock())
+    mark = SideMark("right", 99, "wrong", Severity.MINOR)
+
+    with pytest.raises(PreceptorError, match="a mark names sentence 100"):
+        submit(store, ballot(task, marks=(mark,)), expert=dana, rules=RULES, now=clock())
+    assert judgements(store) == []
 
 
 @given(st.sampled_from(Choice), st.booleans())
@@ -225,4 +283,4 @@ def test_progress_counts_what_is_judged_and_what_is_left(store, dana, clock):
     with store.connect() as connection:
         progress = progress_of(connection, dana, now=clock())
 
-    assert dataclasses.astuple(progress) == (1, 4)
+    assert (progress.judged, progress.judged_today, progress.total) == (1, 1, 4)
