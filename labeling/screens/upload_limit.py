@@ -1,11 +1,7 @@
 """A limit on the size of what one path takes, enforced while it arrives: nothing larger is ever on disk."""
 
-from starlette.responses import PlainTextResponse
+from fastapi import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-
-class _TooLarge(Exception):
-    """More came than is taken."""
 
 
 class UploadLimit:
@@ -26,11 +22,10 @@ class UploadLimit:
             message = await receive()
             n_bytes += len(message.get("body", b""))
             if n_bytes > self._max_bytes:
-                raise _TooLarge
+                # FastAPI passes this one on to the app's own error page.
+                raise HTTPException(
+                    413, f"The file is larger than {self._max_bytes // 10**6} MB. Use preceptor label import FILE."
+                )
             return message
 
-        try:
-            await self._app(scope, counted, send)
-        except _TooLarge:
-            words = f"The file is larger than {self._max_bytes // 10**6} MB. Import it by preceptor label import FILE."
-            await PlainTextResponse(words, status_code=413)(scope, receive, send)
+        await self._app(scope, counted, send)
