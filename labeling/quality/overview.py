@@ -1,5 +1,6 @@
 """How far the labeling is: counts per expert, and how far experts agree."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -48,22 +49,15 @@ def overview(connection: sa.Connection) -> Overview:
     held = sa.select(count()).select_from(PAIRS.join(ITEMS)).where(ITEMS.c.phi_state == "held")
     n_held = connection.execute(held).scalar_one()
     names = connection.execute(sa.select(EXPERTS.c.name).order_by(EXPERTS.c.name)).scalars()
-    judges_per_pair: dict[str, int] = {}
-    for row in rows:
-        judges_per_pair[row.pair_id] = judges_per_pair.get(row.pair_id, 0) + 1
+    judges_per_pair = Counter(row.pair_id for row in rows)
+    judged = Counter(row.expert for row in rows)
+    could_not = Counter(row.expert for row in rows if row.verdict == Verdict.CANNOT_JUDGE)
     return Overview(
         n_pairs=n_pairs,
         n_held=n_held,
         n_judged=len(judges_per_pair),
         n_judged_twice=sum(1 for n in judges_per_pair.values() if n > 1),
-        experts=tuple(
-            ExpertCount(
-                name=name,
-                judged=sum(1 for row in rows if row.expert == name),
-                cannot_judge=sum(1 for row in rows if row.expert == name and row.verdict == Verdict.CANNOT_JUDGE),
-            )
-            for name in names
-        ),
+        experts=tuple(ExpertCount(name=name, judged=judged[name], cannot_judge=could_not[name]) for name in names),
         agreement=verdict_agreement([(row.pair_id, row.expert, Verdict(row.verdict)) for row in rows]),
     )
 
@@ -81,7 +75,7 @@ def verdict_agreement(labels: Sequence[tuple[str, str, Verdict]]) -> Agreement:
     for pair, expert, verdict in labels:
         if verdict in VERDICTS:
             table[pairs[pair], experts[expert]] = VERDICTS.index(verdict)
-    return agreement(table)
+    return agreement(table, n_categories=len(VERDICTS))
 
 
 def agreement_of(judgements: Sequence[Judgement]) -> Agreement:
