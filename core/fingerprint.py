@@ -2,12 +2,15 @@
 
 import hashlib
 import json
+import re
 import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Shaped
+
+_NEITHER_LETTER_NOR_DIGIT = re.compile(r"[\W_]+")
 
 
 def of_json(value: object) -> str:
@@ -58,7 +61,7 @@ def normalised_text(text: str) -> str:
     'what s the code icd 10'
     """
     folded = unicodedata.normalize("NFKC", text).casefold()
-    return " ".join("".join(char if char.isalnum() else " " for char in folded).split())
+    return _NEITHER_LETTER_NOR_DIGIT.sub(" ", folded).strip()
 
 
 def of_array(array: Shaped[np.ndarray, "..."]) -> str:

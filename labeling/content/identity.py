@@ -9,6 +9,12 @@ _MAKERS = (
     r"(?:openai|anthropic|google(?: deepmind)?|deepmind|meta(?: ai)?|mistral ai|alibaba|deepseek|xai|cohere|microsoft)"
 )
 
+_NAMES = (
+    *("gpt", "claude", "gemini", "bard", "llama", "mistral", "mixtral", "qwen", "deepseek", "grok", "copilot"),
+    *("command r", "openai", "anthropic", "google", "deepmind", "meta", "alibaba", "xai", "cohere", "microsoft"),
+)
+"""One of these stands in all that `IDENTITY` matches; looking for them first is many times faster."""
+
 IDENTITY = re.compile(
     rf"\b(?:as|i am|i['’]m|my name is|this is|you are chatting with)\s+(?:an?\s+)?{_FAMILIES}\b"
     rf"|\b(?:trained|made|created|developed|built)\s+by\s+{_MAKERS}\b",
@@ -23,7 +29,8 @@ def names_a_model(text: str) -> bool:
     >>> names_a_model("As GPT-4, I would code I10."), names_a_model("As with any claim, code I10.")
     (True, False)
     """
-    return IDENTITY.search(text) is not None
+    folded = text.casefold()
+    return any(name in folded for name in _NAMES) and IDENTITY.search(text) is not None
 
 
 def masked_identity(text: str) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from core.errors import PreceptorError
-from core.fingerprint import canonical_json, of_json
+from core.fingerprint import canonical_json, of_json, of_text
 from core.reading import Row
 from core.records import Answer, InclusionProbability, Pair, Query, Record, Weight, messages_of
 
@@ -75,7 +75,7 @@ def entry_of(row: Row, *, weak: str | None = None, strong: str | None = None) ->
         pair=Pair(id=of_json([first_id, second_id]), query=query, first=first, second=second),
         first_id=first_id,
         second_id=second_id,
-        content=of_json([json.loads(messages), sorted([answer.model, answer.text] for answer in chosen)]),
+        content=of_text(f"[{messages},{canonical_json(sorted([one.model, one.text] for one in chosen))}]"),
         messages=messages,
         weak=weak,
         strong=strong,
