@@ -171,7 +171,7 @@ def watch(page: Any, seen: Seen) -> None:
 
 
 def audit(page: Any) -> list[str]:
-    """What axe-core finds wrong with the page as it is shown now, and a sideways scroll; empty when there is nothing."""
+    """What axe-core finds wrong with the page as shown now, and a sideways scroll; empty when there is nothing."""
     if not page.evaluate("typeof axe === 'object'"):
         page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8"))
     found = page.evaluate(
