@@ -59,6 +59,29 @@ def select(stream: str, n: int, seed: int, *, as_json: bool, **where: Any) -> No
 
 
 @click.command()
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="File to write.")
+@by_option
+@store_options
+def ties(output: Path, **where: Any) -> None:  # noqa: ANN401 - see `select`
+    """Write the waiting items whose two answers say the same, as rows to train on: no expert needs to see them.
+
+    Each is a tie. Name the file under data.files beside the frozen outcomes; write it anew before each run.
+
+    Example: preceptor label ties --output ties.jsonl
+    """
+    from datetime import UTC, datetime
+
+    from core.access import Act
+    from labeling.queueing.same_answers import write_ties
+
+    engine = engine_of(where)
+    lines = write_ties(engine, actor=acting(engine, where["by"], Act.EXPORT), now=datetime.now(UTC))
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text("".join(line + "\n" for line in lines), encoding="utf-8", newline="\n")
+    click.echo(f"{len(lines)} ties written to {output}.", err=True)
+
+
+@click.command()
 @click.option(
     "--curve",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),

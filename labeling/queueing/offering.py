@@ -23,6 +23,9 @@ from labeling.queueing.sides import anchor_is_left, is_swapped
 from labeling.tables import ANSWERS, ASSIGNMENTS, EXPERTS, GOLD, JUDGEMENTS, PAIRS, QUEUE, stands
 from web.sessions import timestamp
 
+COUNTED_PAIRS = 10_000
+"""Open pairs beyond this are not counted: an expert's page must not wait for it, and nobody judges as many."""
+
 
 @dataclass(frozen=True)
 class Task:
@@ -138,26 +141,32 @@ def progress_of(
     connection: sa.Connection, expert: str, *, rules: OfferRules = DEFAULT_RULES, now: datetime
 ) -> Progress:
     """How far this expert is; checks count like work, those to come too, so that they cannot be told apart."""
-    mine = sa.select(sa.func.count()).select_from(JUDGEMENTS).where(JUDGEMENTS.c.expert == expert, stands())
-    judged = connection.execute(mine).scalar_one()
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    today = connection.execute(mine.where(JUDGEMENTS.c.at >= timestamp(midnight))).scalar_one()
-    seed, turn = _seed_and_turn(connection, expert)
-    known = (
-        sa.select(QUEUE.c.pair_id)
-        .join(ASSIGNMENTS, ASSIGNMENTS.c.pair_id == QUEUE.c.pair_id)
-        .where(QUEUE.c.is_open, ASSIGNMENTS.c.expert == expert, ASSIGNMENTS.c.occasion == 0)
-    )
+    mine = sa.select(JUDGEMENTS.c.id).where(JUDGEMENTS.c.expert == expert, stands())
+    midnight = timestamp(now.replace(hour=0, minute=0, second=0, microsecond=0))
+    is_open = sa.select(QUEUE.c.is_open).where(QUEUE.c.pair_id == ASSIGNMENTS.c.pair_id).scalar_subquery()
+    counted = {
+        "judged": mine,
+        "today": mine.where(JUDGEMENTS.c.at >= midnight),
+        "in_hand": _in_hand(expert),
+        "open": sa.select(QUEUE.c.pair_id).where(QUEUE.c.is_open).limit(COUNTED_PAIRS),
+        # From the expert's few assignments to the queue, not the other way round.
+        "known": sa.select(ASSIGNMENTS.c.id).where(
+            ASSIGNMENTS.c.expert == expert, ASSIGNMENTS.c.occasion == 0, is_open
+        ),
+        "gold": _gold_for(expert),
+        "repeats": _repeats_for(expert, rules, now),
+    }
+    # One statement: the page is asked for often.
+    columns = (sa.select(sa.func.count()).select_from(q.subquery()).scalar_subquery() for q in counted.values())
+    n = dict(zip(counted, connection.execute(sa.select(*columns)).one(), strict=True))
     left = turns_left(
-        seed,
-        turn,
+        *_seed_and_turn(connection, expert),
         rules,
-        n_work=_count(connection, sa.select(QUEUE.c.pair_id).where(QUEUE.c.is_open)) - _count(connection, known),
-        n_gold=_count(connection, _gold_for(expert)) if rules.gold_rate else 0,
-        n_repeats=_count(connection, _repeats_for(expert, rules, now)) if rules.repeat_rate else 0,
+        n_work=max(n["open"] - n["known"], 0),
+        n_gold=n["gold"],
+        n_repeats=n["repeats"],
     )
-    total = judged + _count(connection, _in_hand(expert)) + left
-    return Progress(judged=judged, judged_today=today, total=total)
+    return Progress(judged=n["judged"], judged_today=n["today"], total=n["judged"] + n["in_hand"] + left)
 
 
 def last_judged(connection: sa.Connection, expert: str) -> str | None:
@@ -210,10 +219,6 @@ def _seed_and_turn(connection: sa.Connection, expert: str) -> tuple[int, int]:
     return (row[0], row[1]) if row else (0, 0)  # someone who may judge and has not begun yet
 
 
-def _count(connection: sa.Connection, query: sa.Select[Any]) -> int:
-    return int(connection.execute(sa.select(sa.func.count()).select_from(query.subquery())).scalar_one())
-
-
 def _next_work(connection: sa.Connection, expert: str, rules: OfferRules, now: datetime) -> str | None:
     known = sa.exists().where(ASSIGNMENTS.c.pair_id == QUEUE.c.pair_id, ASSIGNMENTS.c.expert == expert)
     query = (
@@ -233,12 +238,9 @@ def _next_gold(connection: sa.Connection, expert: str, rules: OfferRules, now: d
 
 def _gold_for(expert: str) -> sa.Select[Any]:
     known = sa.exists().where(ASSIGNMENTS.c.pair_id == GOLD.c.pair_id, ASSIGNMENTS.c.expert == expert)
-    return (
-        sa.select(GOLD.c.pair_id)
-        .join(PAIRS, PAIRS.c.id == GOLD.c.pair_id)
-        .join(ITEMS, ITEMS.c.id == PAIRS.c.item_id)
-        .where(GOLD.c.kind == "hidden", may_be_shown(), ~known)
-    )
+    # A condition and not a join: gold is little, and no plan may start from all items.
+    shown = sa.exists().where(PAIRS.c.id == GOLD.c.pair_id, ITEMS.c.id == PAIRS.c.item_id, may_be_shown())
+    return sa.select(GOLD.c.pair_id).where(GOLD.c.kind == "hidden", shown, ~known)
 
 
 def _next_repeat(connection: sa.Connection, expert: str, rules: OfferRules, now: datetime) -> str | None:

@@ -28,6 +28,7 @@ from core.ledger import Detail, append_in
 from core.signals import read_signals
 from core.store import writing
 from labeling.queueing.places import LOOKUP_ROWS, refresh
+from labeling.queueing.same_answers import same_answer_items
 from labeling.queueing.scoring import missing, score
 from labeling.queueing.waiting import Waiting, parts_of, twins_of, waiting
 from labeling.tables import PAIRS, QUEUE, SELECTED, SELECTIONS
@@ -98,13 +99,22 @@ def select_audit(engine: sa.Engine, request: Request, *, actor: Actor, now: date
 def select_active(engine: sa.Engine, request: Request, *, actor: Actor, now: datetime) -> Drawing:
     """Draw items into the active stream by the policy of `queueing.scoring`, from the signals in the store.
 
+    Items whose answers say the same are left out: nobody needs to judge them (`queueing.same_answers`).
+
     Raises:
         AccessDenied: the actor may not select.
         PreceptorError: nothing waits, no waiting item has a signal, or another drawing was quicker.
     """
     require(Act.SELECT_QUEUE, actor)
     found = _candidates(engine, request)
-    return _keep(engine, request, found, _draw_active(engine, found, request), actor=actor, now=now)
+    with engine.connect() as connection:
+        asked = found.without(same_answer_items(connection))
+    if not len(asked):
+        raise PreceptorError(
+            f"Each of the {len(found)} waiting items has two answers that say the same, so no expert is needed. "
+            "Write them down: preceptor label ties --output ties.jsonl."
+        )
+    return _keep(engine, request, asked, _draw_active(engine, found, asked, request), actor=actor, now=now)
 
 
 def _candidates(engine: sa.Engine, request: Request) -> Waiting:
@@ -147,7 +157,7 @@ def _draw_audit(found: Waiting, request: Request) -> _Chosen:
     )
 
 
-def _draw_active(engine: sa.Engine, found: Waiting, request: Request) -> _Chosen:
+def _draw_active(engine: sa.Engine, waiting_items: Waiting, found: Waiting, request: Request) -> _Chosen:
     with engine.connect() as connection:
         signals = read_signals(connection)
     parts, n_signals = parts_of(found, signals)
@@ -160,6 +170,11 @@ def _draw_active(engine: sa.Engine, found: Waiting, request: Request) -> _Chosen
     chance = inclusion_probabilities(scored.scores, request.n, temperature=TEMPERATURE, uniform_floor=UNIFORM_FLOOR)
     places = systematic_draw(chance, rng=np.random.default_rng(request.seed))
     remarks = []
+    if n_same := len(waiting_items) - len(found):
+        remarks.append(
+            f"{n_same} items have two answers that say the same and need no expert; train on them as ties: "
+            "preceptor label ties --output ties.jsonl."
+        )
     if absent := missing(parts):
         shared = ", ".join(f"{name} {weight:.2f}" for name, weight in scored.weights.items())
         remarks.append(f"Not measured: {', '.join(absent)}; the weights in force are {shared}.")
@@ -174,7 +189,7 @@ def _draw_active(engine: sa.Engine, found: Waiting, request: Request) -> _Chosen
         inclusion_p=chance[places],
         reasons=[scored.reasons(int(place)) for place in places],
         policy={
-            "policy": "active 1",
+            "policy": "active 1, answers that differ",
             "weights": {name: str(round(weight, 4)) for name, weight in scored.weights.items()},
             "temperature": str(TEMPERATURE),
             "uniform_floor": str(UNIFORM_FLOOR),

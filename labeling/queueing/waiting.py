@@ -6,7 +6,7 @@ the audit takes one of them and bars the others from training.
 
 import json
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import sqlalchemy as sa
@@ -41,6 +41,17 @@ class Waiting:
 
     def __len__(self) -> int:
         return len(self.item_ids)
+
+    def without(self, item_ids: frozenset[str]) -> "Waiting":
+        """The same without some of the items."""
+        kept = [n for n, item_id in enumerate(self.item_ids) if item_id not in item_ids]
+        return replace(
+            self,
+            item_ids=tuple(self.item_ids[n] for n in kept),
+            texts=tuple(self.texts[n] for n in kept),
+            knots=self.knots[kept],
+            is_high_stakes=self.is_high_stakes[kept],
+        )
 
 
 def waiting(connection: sa.Connection) -> Waiting:

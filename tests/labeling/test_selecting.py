@@ -8,15 +8,17 @@ from assurance.sampling import hajek
 from core.access import Actor, Role
 from core.errors import AccessDenied, PreceptorError
 from core.ledger import Ledger
+from core.outcomes import read_outcomes
 from core.signals import Signal, write_signals
 from labeling.judging.ballots import Ballot, Choice
 from labeling.judging.submitting import submit
 from labeling.queueing.experts import invite_expert
 from labeling.queueing.offering import next_task
+from labeling.queueing.same_answers import write_ties
 from labeling.queueing.selecting import Request, select_active, select_audit
 from labeling.queueing.waiting import twins_of, waiting
-from labeling.tables import ITEMS, PAIRS, QUEUE, SELECTED, SELECTIONS
-from tests.labeling.conftest import PLAIN_RULES
+from labeling.tables import ANSWERS, ITEMS, PAIRS, QUEUE, SELECTED, SELECTIONS
+from tests.labeling.conftest import PLAIN_RULES, STRONG, WEAK
 
 LEAD = Actor("Lea", frozenset({Role.LEAD}))
 WORDS = "amber birch cedar delta ember fjord grove heath islet joist kiosk ledge maple north ocean pearl ridge".split()
@@ -173,6 +175,39 @@ def test_near_duplicates_are_known_among_the_waiting_and_to_those_chosen_before(
 
     assert (len(set(twins.tolist())), known.tolist()) == (1, [0, 0, 0, 0])
     assert known_after.tolist() == [1, 1, 1]
+
+
+def test_pairs_whose_answers_say_the_same_are_not_asked_about_and_are_written_as_ties(varied, clock, tmp_path):
+    store = varied(8)
+    with store.begin() as connection:
+        for n in (0, 1, 2):
+            same = ANSWERS.update().where(ANSWERS.c.item_id == f"task-{n:03}")
+            connection.execute(same.where(ANSWERS.c.model == WEAK).values(text="Code:  B42.81"))
+            connection.execute(same.where(ANSWERS.c.model == STRONG).values(text="code: b42.81\n"))
+    regroup(store, {"task-001": "one claim", "task-002": "one claim"})
+    signal(store, clock, {f"task-{n:03}": 0.5 for n in range(8)})
+    drawing = select_active(store, Request(n=8, seed=1), actor=LEAD, now=clock())
+    lines = write_ties(store, actor=LEAD, now=clock())
+    (tmp_path / "ties.jsonl").write_text("\n".join(lines))
+    outcomes = read_outcomes([tmp_path / "ties.jsonl"])
+
+    assert (drawing.n_candidates, drawing.n_chosen) == (5, 5)
+    assert "3 items have two answers that say the same" in drawing.remarks[0]
+    assert [outcome.query.id for outcome in outcomes] == ["task-000", "task-001", "task-002"]
+    assert {tuple(graded.quality for graded in outcome.results.values()) for outcome in outcomes} == {(1.0, 1.0)}
+    assert Ledger(store).events(action="queue.ties")[0].details == {"rows": 3}
+
+
+def test_an_audit_includes_pairs_whose_answers_say_the_same_and_bars_them_from_the_ties(varied, clock):
+    store = varied(4)
+    with store.begin() as connection:
+        connection.execute(ANSWERS.update().values(text="Code: B42.81"))
+    select_audit(store, Request(n=1, seed=1), actor=LEAD, now=clock())
+
+    assert len(write_ties(store, actor=LEAD, now=clock())) == 3
+    signal(store, clock, {f"task-{n:03}": 0.5 for n in range(4)})
+    with pytest.raises(PreceptorError, match="no expert is needed"):
+        select_active(store, Request(n=1, seed=1), actor=LEAD, now=clock())
 
 
 def test_without_a_signal_the_active_stream_says_which_command_makes_them(varied, clock):
