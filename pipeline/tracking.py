@@ -155,6 +155,22 @@ def run_tracking(
         _close(run, status)
 
 
+def run_tagged(workbench: Workbench, tag: str, value: str) -> tuple[str, bool] | None:
+    """The newest run of the experiment with that tag, and whether it is finished; None when there is none.
+
+    Raises:
+        RegistryError: the store does not answer.
+    """
+    client = open_client(workbench.tracking_uri)
+    with speaking_to(workbench.tracking_uri):
+        experiment = client.get_experiment_by_name(workbench.experiment)
+        if experiment is None:
+            return None
+        query = f"tags.`{tag}` = '{value}'"
+        runs = client.search_runs([experiment.experiment_id], query, max_results=1, order_by=["start_time DESC"])
+    return (str(runs[0].info.run_id), runs[0].info.status == "FINISHED") if runs else None
+
+
 def _new_run(client: "MlflowClient", workbench: Workbench, run_name: str) -> str:
     experiment = client.get_experiment_by_name(workbench.experiment)
     if experiment is None:
