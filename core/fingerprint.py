@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Shaped
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
 _NEITHER_LETTER_NOR_DIGIT = re.compile(r"[\W_]+")
 
 
@@ -32,7 +34,7 @@ def canonical_json(value: object) -> str:
     >>> canonical_json({"b": [1, 2], "a": "x"})
     '{"a":"x","b":[1,2]}'
     """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _CANONICAL.encode(value)
 
 
 def of_text(text: str) -> str:
