@@ -15,12 +15,16 @@ from core.access import refusal
 from core.access_settings import AccessSettings
 from core.labeling_settings import LabelingSettings
 from core.store import create_tables
+from labeling.screens.adjudicate import add_adjudicate_screen
 from labeling.screens.clearance import add_clearance_screen
+from labeling.screens.guideline import add_guideline_screen
 from labeling.screens.importing import add_import_screen
 from labeling.screens.judge import add_judge_screen
 from labeling.screens.log import add_log_screen
 from labeling.screens.own_pages import add_own_pages
 from labeling.screens.progress import add_progress_screen
+from labeling.screens.qualification import add_qualification_screen
+from labeling.screens.quality import add_quality_screen
 from labeling.screens.queue import add_queue_screen
 from labeling.screens.site import NAVIGATION, Site
 from labeling.screens.versions import add_versions_screen
@@ -41,6 +45,10 @@ SCREENS: Sequence[Callable[[Site], None]] = (
     add_queue_screen,
     add_import_screen,
     add_clearance_screen,
+    add_guideline_screen,
+    add_qualification_screen,
+    add_adjudicate_screen,
+    add_quality_screen,
 )
 """Each adds the pages of one screen."""
 

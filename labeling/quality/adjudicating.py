@@ -72,7 +72,7 @@ def adjudicate(
             values = {**ruling.model_dump(mode="json"), "signature_id": signature.id if signature else None}
             connection.execute(ADJUDICATIONS.insert().values(values))
             _resolve_flags(connection, ruling, actor, now)
-            append_in(connection, actor.name, "adjudicate", ruling.id, _details(ruling), now=now)
+            append_in(connection, actor.name, "adjudicate", ruling.id, ledger_details(ruling), now=now)
             return ruling
     except IntegrityError as taken:
         raise PreceptorError(_MEANWHILE) from taken
@@ -124,7 +124,8 @@ def _resolve_flags(connection: sa.Connection, ruling: Ruling, actor: Actor, now:
     connection.execute(FLAGS.update().where(open_flags(ruling.pair_id)).values(values))
 
 
-def _details(ruling: Ruling) -> dict[str, Detail]:
+def ledger_details(ruling: Ruling) -> dict[str, Detail]:
+    """What the ledger keeps of a ruling: all that counts, without the reason, which its hash stands for."""
     return {
         "pair": ruling.pair_id,
         "edition": ruling.edition,

@@ -144,6 +144,12 @@ def judges_of(connection: sa.Connection, item_id: str) -> tuple[str, ...]:
     return tuple(connection.execute(query.where(PAIRS.c.item_id == item_id).distinct()).scalars())
 
 
+def offered_items(connection: sa.Connection, expert: str) -> frozenset[str]:
+    """Items of which this person was offered a pair: they may not adjudicate these."""
+    query = sa.select(PAIRS.c.item_id).join(ASSIGNMENTS, ASSIGNMENTS.c.pair_id == PAIRS.c.id)
+    return frozenset(connection.execute(query.where(ASSIGNMENTS.c.expert == expert).distinct()).scalars())
+
+
 def open_flags(pair_id: str) -> sa.ColumnElement[bool]:
     """The condition that a row of `FLAGS` is on this pair, for an adjudicator to resolve, and open."""
     return sa.and_(FLAGS.c.pair_id == pair_id, FLAGS.c.resolved_at.is_(None), FLAGS.c.kind != STEWARDS_FLAG)
