@@ -6,6 +6,7 @@ cut into numbered units to be marked: sentences, and tables and code blocks as a
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import nh3
 from markdown_it import MarkdownIt
@@ -41,6 +42,7 @@ class RenderedAnswer:
     sentences: tuple[str, ...]
 
 
+@lru_cache(maxsize=256)
 def render_answer(text: str) -> RenderedAnswer:
     """The answer with its units numbered from 0 in `data-sentence`; headings become plain lines.
 

@@ -63,7 +63,12 @@ def add_judge_screen(site: Site) -> None:
 
     @app.post("/draft")
     def draft(actor: Annotated[Actor, sender], form: Annotated[JudgingForm, sent_form]) -> Response:
-        kept = save_draft(engine, form, expert=actor.name, lease=site.offer_rules.lease, now=clock())
+        try:
+            kept = save_draft(engine, form, expert=actor.name, lease=site.offer_rules.lease, now=clock())
+        except AccessDenied:
+            raise
+        except PreceptorError as error:
+            return JSONResponse({"sentence": str(error)}, status_code=422)
         if kept is None:
             return JSONResponse({"sentence": STALE}, status_code=409)
         return JSONResponse({"edition": kept.edition, "saved_at": kept.saved_at})
@@ -75,12 +80,18 @@ def add_judge_screen(site: Site) -> None:
 
     @app.post("/flag")
     def flag(
+        request: Request,
         actor: Annotated[Actor, sender],
         assignment: Annotated[str, Form()] = "",
         kind: Annotated[str, Form()] = "",
         text: Annotated[str, Form()] = "",
     ) -> Response:
-        is_held = raise_flag(engine, FlagForm(assignment, kind, text), expert=actor.name, now=clock())
+        try:
+            is_held = raise_flag(engine, FlagForm(assignment, kind, text), expert=actor.name, now=clock())
+        except AccessDenied:
+            raise
+        except PreceptorError as error:
+            return _judge_page(site, request, actor, fault=str(error))
         return RedirectResponse(f"/judge?after={'held' if is_held else 'flagged'}", status_code=303)
 
 

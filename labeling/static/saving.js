@@ -4,6 +4,7 @@
 const DRAFT_AFTER_MS = 1000;
 const RETRY_MS = [1000, 2000, 4000, 8000];
 const ENDED = "Your session has ended. What you entered is kept here; sign in again, in another tab, and it is sent.";
+const REFUSED = "Nothing more can be saved for this pair: it is no longer yours. Reload the page.";
 const OFFLINE = "Not saved yet: the server cannot be reached. Trying again; keep this page open.";
 
 let isUnsaved = false;
@@ -107,13 +108,13 @@ export function startDrafts(page) {
         state.textContent = `draft saved ${new Date(saved.saved_at).toLocaleTimeString()}`;
         isUnsaved = false;
         say("");
-      } else if (response.status === 409 && !page.isSending) {
-        isStale = true;
-        say((await response.json()).sentence);
       } else if (isSignedOut(response)) {
         again(ENDED, { signIn: true });
       } else if (response.status >= 500) {
         again(OFFLINE);
+      } else if (!page.isSending) {
+        isStale = response.status !== 422;
+        say(response.status === 403 ? REFUSED : (await response.json()).sentence);
       }
     } catch {
       if (!signal.aborted) again(OFFLINE);

@@ -277,3 +277,27 @@ def test_a_judgement_of_today_is_changed_from_the_list_with_a_reason(imported, e
     assert "Taken back. Judge the pair anew." in page.text
     assert "first thought</textarea>" in page.text
     assert 'value="left_better" required checked' in page.text
+
+
+def test_a_refused_flag_keeps_the_pair_and_what_was_entered(imported, expert):
+    dana = expert(imported(1))
+    fields = dana.fields()
+    dana.http.post("/draft", data={**fields, "verdict": "right_better"})
+    flag = {"csrf": fields["csrf"], "assignment": fields["assignment"], "kind": "identifier", "text": "SSN 219-09-9999"}
+    answer = dana.http.post("/flag", data=flag)
+
+    assert answer.status_code == 422
+    assert "Say where it stands, not what it is." in answer.text
+    assert 'value="right_better" required checked' in answer.text
+    assert "219-09-9999" not in answer.text
+
+
+def test_a_draft_is_answered_with_its_edition_or_with_a_sentence(imported, expert):
+    dana = expert(imported(1))
+    fields = {**dana.fields(), "verdict": "right_better"}
+    first, stale = (dana.http.post("/draft", data=fields) for _ in range(2))
+    long = dana.http.post("/draft", data={**fields, "edition": "1", "reason": "x" * 50_000})
+
+    assert (first.status_code, first.json()["edition"]) == (200, 1)
+    assert (stale.status_code, "Reload the page" in stale.json()["sentence"]) == (409, True)
+    assert (long.status_code, "Keep them under" in long.json()["sentence"]) == (422, True)

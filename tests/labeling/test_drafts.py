@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from core.errors import AccessDenied, PreceptorError
 from core.ledger import Ledger
+from core.records import Judgement, Mark
 from labeling.judging.ballots import Choice
 from labeling.judging.drafts import draft_of, save_draft
 from labeling.judging.form import JudgingForm, form_of
@@ -113,6 +114,27 @@ def test_an_undone_judgement_comes_back_as_it_was_filled_in(store, task, form, c
     shown = {"assignment": task.assignment_id, "revision": "1", "edition": "1"}
     assert again == sent.model_copy(update=shown)
     assert form_of(judgement).verdict == Choice.LEFT_BETTER
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_judgement_is_shown_again_by_the_sides_that_were_seen(swapped):
+    judgement = Judgement(
+        id="j",
+        pair_id="p",
+        expert="Dana",
+        verdict="first_better",
+        first_acceptable=True,
+        second_acceptable=None,
+        swapped=swapped,
+        marks=(Mark(answer="second", sentence=4, category="wrong", severity="minor"),),
+        at="2026-11-24T09:00:00Z",
+    )
+    form = form_of(judgement)
+
+    better, other = ("right", "left") if swapped else ("left", "right")
+    assert form.verdict == f"{better}_better"
+    assert (form.left_acceptable, form.right_acceptable) == (("", "yes") if swapped else ("yes", ""))
+    assert form.mark == (f"{other}:4:minor:wrong",)
 
 
 @pytest.mark.parametrize(
