@@ -6,11 +6,12 @@ the version itself, so that its bytes never depend on the day they are written. 
 
 from collections import defaultdict
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any, Literal
 
-from core.records import InclusionProbability, Judgement, Name, Pair, Record, Verdict, Weight
+from core.records import InclusionProbability, Judgement, Pair, Record, Weight
 from core.signatures import Signature, manifestation
+from labeling.quality.consensus import JointConsensus
+from labeling.quality.rulings import Ruling
 
 FORMAT = 3
 """Rises when the files' bytes change; versions frozen in an older format are written again in that one.
@@ -23,21 +24,6 @@ PART_OF_AUDIT = {False: "train", True: "audit"}
 """What the rows of a version are for, by whether they are of the audit split."""
 
 
-class Consensus(Record):
-    """What the judgements of a pair say together, as it was worked out when the version was frozen."""
-
-    method: str
-    verdict: Verdict | None
-    share: float
-    first_quality: float
-    second_quality: float
-    n_experts: int
-    p_first_better: float | None = None
-    """Soft label: the chance that the first answer is the better one."""
-    entropy_bits: float | None = None
-    """Entropy of the soft label: 0 where all is known, 1 where nothing is."""
-
-
 class JudgedPair(Record):
     """A pair, which of its models is which, how its query was chosen, and whether it is kept for audit."""
 
@@ -48,7 +34,8 @@ class JudgedPair(Record):
     inclusion_probability: InclusionProbability | None = None
     stream: str = "plain"
     is_audit: bool = False
-    consensus: Consensus | None = None
+    consensus: JointConsensus | None = None
+    """What its judgements said together when the version was frozen."""
 
     @property
     def sampling(self) -> dict[str, float]:
@@ -56,35 +43,6 @@ class JudgedPair(Record):
         given = {} if self.weight == 1 else {"weight": self.weight}
         known = self.inclusion_probability
         return given if known is None else {**given, "inclusion_probability": known}
-
-
-class Ruling(Record):
-    """The last word on a pair, by someone who had not judged it; it stands above the experts."""
-
-    id: Name
-    pair_id: Name
-    by: Name
-    verdict: Verdict
-    first_acceptable: bool | None = None
-    second_acceptable: bool | None = None
-    reason: str = ""
-    error_class: str
-    guideline_version: int | None = None
-    at: str
-
-    @property
-    def qualities(self) -> tuple[float, float] | None:
-        """Quality of the first and of the second answer, by the rule of `Judgement.qualities`."""
-        return Judgement(
-            id=self.id,
-            pair_id=self.pair_id,
-            expert=self.by,
-            verdict=self.verdict,
-            first_acceptable=self.first_acceptable,
-            second_acceptable=self.second_acceptable,
-            reason=self.reason or self.error_class,
-            at=datetime.fromisoformat(self.at),
-        ).qualities
 
 
 class Guideline(Record):

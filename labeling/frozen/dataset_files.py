@@ -25,11 +25,13 @@ from pydantic import ValidationError
 from core.errors import DataError
 from core.fingerprint import of_file, of_folder, of_text
 from core.records import Judgement, Verdict
-from labeling.frozen.dataset import FORMAT, About, Consensus, Dataset, JudgedPair, Ruling
+from labeling.frozen.dataset import FORMAT, About, Dataset, JudgedPair
 from labeling.frozen.datasheet import datasheet
 from labeling.frozen.lines import json_lines, manifest_text, read_lines
 from labeling.frozen.older_forms import OLDER_FORMS, older_counts, older_files
 from labeling.frozen.outcome_rows import outcome_rows
+from labeling.quality.consensus import JointConsensus
+from labeling.quality.rulings import Ruling
 
 MANIFEST = "MANIFEST.json"
 
@@ -115,7 +117,7 @@ def _read(folder: Path, manifest: Mapping[str, Any]) -> Dataset:
     pairs = [JudgedPair.model_validate(row) for row in read_lines(folder / "pairs.jsonl")]
     if "consensus.jsonl" in known:
         rows: list[Any] = read_lines(folder / "consensus.jsonl")
-        joint = {row.pop("pair_id"): Consensus.model_validate(row) for row in rows}
+        joint = {row.pop("pair_id"): JointConsensus.model_validate(row) for row in rows}
         pairs = [judged.model_copy(update={"consensus": joint.get(judged.pair.id)}) for judged in pairs]
     rulings = read_lines(folder / "rulings.jsonl") if "rulings.jsonl" in known else []
     return Dataset(

@@ -11,7 +11,6 @@ import sqlalchemy as sa
 
 from assurance.agreement_figures import NO_LABEL, Measure
 from assurance.agreement_report import AgreementReport, agreement_report, release_rule
-from assurance.bounds import binomial_interval
 from core.people_tables import PEOPLE
 from core.records import Judgement
 from labeling.frozen.dataset import (
@@ -24,9 +23,9 @@ from labeling.frozen.dataset import (
     ScreeningFacts,
     SelectionFacts,
 )
+from labeling.quality import gold
 from labeling.quality.overview import VERDICTS
 from labeling.tables import (
-    GOLD,
     GUIDELINES,
     ITEMS,
     JUDGEMENTS,
@@ -119,7 +118,8 @@ def _guidelines(connection: sa.Connection, judgements: Iterable[Judgement]) -> t
 
 def _experts(connection: sa.Connection, judgements: Sequence[Judgement]) -> tuple[ExpertFacts, ...]:
     n_of = Counter(judgement.expert for judgement in judgements)
-    gold, repeats = _gold(connection), _repeats(connection)
+    known = {name: _rounded(one) for name, one in gold.rates(connection).items()}
+    repeats = _repeats(connection)
     people = connection.execute(sa.select(PEOPLE).order_by(PEOPLE.c.pseudonym))
     return tuple(
         ExpertFacts(
@@ -127,27 +127,12 @@ def _experts(connection: sa.Connection, judgements: Sequence[Judgement]) -> tupl
             qualification=person.qualification,
             qualified_until=person.qualified_until,
             n_judgements=n_of[person.pseudonym],
-            gold=gold.get(person.name),
+            gold=known.get(person.name),
             repeats=repeats.get(person.name),
         )
         for person in people
         if n_of[person.pseudonym]
     )
-
-
-def _gold(connection: sa.Connection) -> dict[str, Rate]:
-    """Per expert, how many hidden pairs got the known verdict, or the known acceptability of both answers."""
-    same_marks = sa.and_(
-        JUDGEMENTS.c.first_acceptable == GOLD.c.first_acceptable,
-        JUDGEMENTS.c.second_acceptable == GOLD.c.second_acceptable,
-    )
-    is_right = sa.or_(JUDGEMENTS.c.verdict == GOLD.c.verdict, sa.func.coalesce(same_marks, sa.false()))
-    query = (
-        sa.select(JUDGEMENTS.c.expert, sa.case((is_right, 1), else_=0).label("is_right"))
-        .join(GOLD, GOLD.c.pair_id == JUDGEMENTS.c.pair_id)
-        .where(stands(), JUDGEMENTS.c.purpose == "gold")
-    )
-    return _rates((row.expert, bool(row.is_right)) for row in connection.execute(query))
 
 
 def _repeats(connection: sa.Connection) -> dict[str, Rate]:
@@ -166,11 +151,12 @@ def _rates(answers: Iterable[tuple[str, bool]]) -> dict[str, Rate]:
     said: dict[str, list[bool]] = {}
     for expert, is_right in answers:
         said.setdefault(expert, []).append(is_right)
-    found = {}
-    for expert, each in said.items():
-        limits = binomial_interval(sum(each), len(each))
-        found[expert] = Rate(n_right=sum(each), n=len(each), low=round(limits.low, 6), high=round(limits.high, 6))
-    return found
+    return {expert: _rounded(gold.rate(sum(each), len(each))) for expert, each in said.items()}
+
+
+def _rounded(found: gold.Rate) -> Rate:
+    low, high = (round(limit, 6) for limit in (found.share.low, found.share.high))
+    return Rate(n_right=found.n_right, n=found.n, low=low, high=high)
 
 
 def _selections(connection: sa.Connection, items: set[str]) -> tuple[SelectionFacts, ...]:

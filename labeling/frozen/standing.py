@@ -15,11 +15,12 @@ from core.ledger import EVENTS
 from core.people_tables import PEOPLE
 from core.records import Answer, Judgement, Pair
 from labeling.frozen.audit_split import audit_items
-from labeling.frozen.dataset import FORMAT, About, Consensus, Dataset, JudgedPair, Ruling
+from labeling.frozen.dataset import FORMAT, About, Dataset, JudgedPair
 from labeling.frozen.dataset_files import rows_of
 from labeling.frozen.facts import about_now
 from labeling.judging.submitting import judgements_where
-from labeling.quality.consensus import consensus_of
+from labeling.quality.consensus import consensus_table
+from labeling.quality.rulings import Ruling, ruling_of
 from labeling.tables import (
     ADJUDICATIONS,
     ANSWERS,
@@ -108,21 +109,8 @@ def rulings_where(
 ) -> list[Ruling]:
     """The adjudications that fulfil a condition, each adjudicator by pseudonym, in order of pair."""
     rows = connection.execute(sa.select(ADJUDICATIONS).where(condition).order_by(ADJUDICATIONS.c.pair_id))
-    return [
-        Ruling(
-            id=row.id,
-            pair_id=row.pair_id,
-            by=pseudonyms.get(row.by, row.by),
-            verdict=row.verdict,
-            first_acceptable=row.first_acceptable,
-            second_acceptable=row.second_acceptable,
-            reason=row.reason,
-            error_class=row.error_class,
-            guideline_version=row.guideline_version,
-            at=row.at,
-        )
-        for row in rows
-    ]
+    found = [ruling_of(row) for row in rows]
+    return [one.model_copy(update={"by": pseudonyms.get(one.by, one.by)}) for one in found]
 
 
 def pairs_where(
@@ -158,30 +146,8 @@ def with_consensus(
     pairs: Sequence[JudgedPair], judgements: Sequence[Judgement], rulings: Sequence[Ruling]
 ) -> list[JudgedPair]:
     """The pairs, each with what its judgements say together, or with the ruling where there is one."""
-    of_pair: dict[str, list[Judgement]] = {}
-    for judgement in judgements:
-        of_pair.setdefault(judgement.pair_id, []).append(judgement)
-    ruling_of = {ruling.pair_id: ruling for ruling in rulings}
-    return [
-        judged.model_copy(
-            update={"consensus": _consensus(of_pair.get(judged.pair.id, []), ruling_of.get(judged.pair.id))}
-        )
-        for judged in pairs
-    ]
-
-
-def _consensus(judgements: Sequence[Judgement], ruling: Ruling | None) -> Consensus | None:
-    joint = consensus_of(judgements)
-    if ruling is not None:
-        final = ruling.qualities
-        if final is None:
-            return None
-        n = 0 if joint is None else joint.n_experts
-        first, second = final
-        return Consensus(
-            method="ruling", verdict=ruling.verdict, share=1.0, first_quality=first, second_quality=second, n_experts=n
-        )
-    return None if joint is None else Consensus(method="majority", **joint.model_dump())
+    joint = consensus_table(judgements, {ruling.pair_id: ruling for ruling in rulings})
+    return [judged.model_copy(update={"consensus": joint.get(judged.pair.id)}) for judged in pairs]
 
 
 def _latest_of(pair_ids: sa.Select[Any]) -> sa.ColumnElement[bool]:

@@ -1,4 +1,4 @@
-"""Whether the judgements in the store are those that the ledger tells of; a version is frozen only when they are."""
+"""Whether judgements and rulings in the store are those that the ledger tells of; else no version is frozen."""
 
 from collections.abc import Sequence
 
@@ -9,11 +9,15 @@ from core.fingerprint import canonical_json
 from core.ledger import EVENTS
 from core.records import Judgement
 from labeling.judging.submitting import judgements_where, ledger_details
-from labeling.tables import stands
+from labeling.quality.adjudicating import ledger_details as ledger_of_ruling
+from labeling.quality.rulings import ruling_of
+from labeling.tables import ADJUDICATIONS, stands
+
+RULED = "adjudicate"
 
 
 def check_against_ledger(connection: sa.Connection) -> None:
-    """Refuse when the standing judgements, of whatever purpose, are not exactly those that the ledger tells of.
+    """Refuse when the standing judgements, of whatever purpose, and all rulings are not those that the ledger tells of.
 
     Raises:
         LedgerError: one was changed, added, removed or revived behind the screen.
@@ -21,6 +25,7 @@ def check_against_ledger(connection: sa.Connection) -> None:
     # Read before the judgements: what the ledger told by then must show in them, even while others vote.
     last_seq = connection.execute(sa.select(sa.func.max(EVENTS.c.seq))).scalar() or 0
     _compare(connection, judgements_where(connection, stands()), last_seq=last_seq)
+    _compare_rulings(connection)
 
 
 def _compare(connection: sa.Connection, rows: Sequence[Judgement], *, last_seq: int) -> None:
@@ -45,3 +50,16 @@ def _compare(connection: sa.Connection, rows: Sequence[Judgement], *, last_seq: 
                 f"Judgement {judgements[0]} was {fault} behind the screen: it does not match the ledger. "
                 "Find out who wrote to the store, and restore it from a backup."
             )
+
+
+def _compare_rulings(connection: sa.Connection) -> None:
+    told = {row.subject: row.details for row in connection.execute(sa.select(EVENTS).where(EVENTS.c.action == RULED))}
+    rows = {
+        row.id: canonical_json(ledger_of_ruling(ruling_of(row))) for row in connection.execute(sa.select(ADJUDICATIONS))
+    }
+    faults = [one for one, content in rows.items() if told.get(one) != content] + sorted(told.keys() - rows.keys())
+    if faults:
+        raise LedgerError(
+            f"Ruling {faults[0]} was changed, added or removed behind the screen: it does not match the ledger. "
+            "Find out who wrote to the store, and restore it from a backup."
+        )

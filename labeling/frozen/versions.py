@@ -1,6 +1,5 @@
 """Frozen versions as the store and their folders have them: opened, checked, written again when a folder is lost."""
 
-import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,11 +11,12 @@ from core.errors import DataError, LedgerError, PreceptorError
 from core.fingerprint import of_text
 from core.items import may_be_shown
 from core.signatures import SIGNATURES, Signature, SignedRecord, signature_fault
-from labeling.frozen.dataset import FORMAT, About, Consensus, Dataset
+from labeling.frozen.dataset import FORMAT, About, Dataset
 from labeling.frozen.dataset_files import MANIFEST, read_dataset, render
 from labeling.frozen.older_forms import OLDER_FORMS
 from labeling.frozen.standing import pairs_where, pseudonyms_of, rulings_where, under_pseudonym, unplaced
 from labeling.judging.submitting import judgements_where
+from labeling.quality.consensus import JointConsensus
 from labeling.tables import (
     ADJUDICATIONS,
     DATASET_PAIRS,
@@ -185,7 +185,7 @@ def _chosen_then(connection: sa.Connection, row: sa.Row[Any]) -> dict[str, dict[
             "is_audit": one.is_audit,
             "weight": one.weight,
             "inclusion_probability": one.inclusion_probability,
-            "consensus": None if one.consensus is None else Consensus.model_validate(json.loads(one.consensus)),
+            "consensus": None if one.consensus is None else JointConsensus.model_validate_json(one.consensus),
         }
         for one in connection.execute(sa.select(DATASET_PAIRS).where(_of(DATASET_PAIRS, row)))
     }

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from core.records import Judgement, Mark, Verdict
-from labeling.frozen.dataset import Dataset, JudgedPair, Ruling
+from labeling.frozen.dataset import Dataset, JudgedPair
 from labeling.quality.consensus import consensus_of
+from labeling.quality.rulings import Ruling
 
 TOGETHER = "consensus"
 """Who is named where all experts speak as one."""

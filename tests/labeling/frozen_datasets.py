@@ -6,8 +6,9 @@ from typing import Any
 
 from core.records import Answer, Judgement, Pair, Verdict, messages_of
 from core.records import Query as Asked
-from labeling.frozen.dataset import About, Dataset, JudgedPair, Ruling
+from labeling.frozen.dataset import About, Dataset, JudgedPair
 from labeling.frozen.standing import with_consensus
+from labeling.quality.rulings import ErrorClass, Ruling
 
 WEAK, STRONG = "lexical-coder", "minilm-coder"
 NINE = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -34,14 +35,17 @@ def judgement(pair: int, expert: str, verdict: Verdict, **fields: Any) -> Judgem
 def ruling(pair: int, verdict: Verdict, **fields: Any) -> Ruling:
     """The last word on a pair."""
     first, second = MARKS.get(verdict, (None, None))
+    given = {"first_acceptable": first, "second_acceptable": second, "reason": "The record says so.", **fields}
     return Ruling(
         id=f"r-{pair:03}",
         pair_id=f"p-{pair:03}",
+        edition=1,
         by="expert_senior",
         verdict=verdict,
-        error_class="slip",
+        error_class=ErrorClass.SLIP,
+        guideline_version=None,
         at=NINE.isoformat(),
-        **{"first_acceptable": first, "second_acceptable": second, **fields},
+        **given,
     )
 
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from core.access import Role
 from core.errors import AccessDenied, DataError, LedgerError, PreceptorError
 from core.fingerprint import of_folder
+from core.ledger import append_in
 from core.moments import timestamp
 from core.people import actor_of, add_person, grant, qualify, verify_identity
 from core.signatures import SIGNATURES, signatures_of
@@ -19,6 +20,8 @@ from labeling.frozen.dataset import Signed
 from labeling.frozen.freezing import ATTESTATION, FreezeTerms, freeze
 from labeling.frozen.standing import standing_now
 from labeling.frozen.versions import open_version
+from labeling.quality.adjudicating import ledger_details
+from labeling.quality.rulings import ruling_of
 from labeling.tables import (
     ADJUDICATIONS,
     ANSWERS,
@@ -69,6 +72,8 @@ def rule(store, clock, item_id, verdict, *, edition=1):
     }
     with writing(store) as connection:
         connection.execute(ADJUDICATIONS.insert().values(values))
+        row = connection.execute(sa.select(ADJUDICATIONS).where(ADJUDICATIONS.c.id == values["id"])).one()
+        append_in(connection, "Lee Okafor", "adjudicate", values["id"], ledger_details(ruling_of(row)), now=clock())
 
 
 def test_the_last_edition_of_a_ruling_stands_above_the_experts_and_comes_back_with_the_folder(
@@ -88,6 +93,15 @@ def test_the_last_edition_of_a_ruling_stands_above_the_experts_and_comes_back_wi
     assert open_version(store, "coding@1", tmp_path) == dataset
     assert of_folder(tmp_path / "coding@1") == before
     assert [(one["method"], one["n_experts"]) for one in lines(tmp_path, "consensus.jsonl")] == [("ruling", 1)]
+
+
+def test_a_ruling_changed_behind_the_screen_is_not_frozen(store, dana, clock, tmp_path):
+    rule(store, clock, vote(store, dana, clock, "strong"), "neither_acceptable")
+    with writing(store) as connection:
+        connection.execute(ADJUDICATIONS.update().values(verdict="both_acceptable"))
+
+    with pytest.raises(LedgerError, match="Ruling ruling-1 was changed, added or removed"):
+        freeze(store, "coding", tmp_path, by="lead", now=clock())
 
 
 def test_a_new_ruling_makes_a_new_version(store, dana, clock, tmp_path):
