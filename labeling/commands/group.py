@@ -8,6 +8,8 @@ import click
 from labeling.commands.import_report import first_of
 from labeling.commands.importing import clear, held, import_command
 from labeling.commands.options import by_option, engine_of, settings_of, store_options
+from labeling.commands.quality import agreement, gold, guideline
+from labeling.commands.queue import meter, select, ties
 from labeling.commands.versions import diff, export_command, freeze
 
 
@@ -131,3 +133,9 @@ label.add_command(import_command)
 label.add_command(held)
 label.add_command(clear)
 label.add_command(export_command)
+label.add_command(select)
+label.add_command(meter)
+label.add_command(ties)
+label.add_command(guideline)
+label.add_command(gold)
+label.add_command(agreement)

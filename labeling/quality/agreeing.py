@@ -45,7 +45,8 @@ class Agreements:
     @property
     def notes(self) -> tuple[str, ...]:
         """Why figures are undefined or mislead, each sentence once."""
-        figures = (*(self.verdict.figures[one] for one in ON_VERDICT), self.strength)
+        shown = (Measure.RAW, Measure.ALPHA_NOMINAL, Measure.AC1)
+        figures = (*(self.verdict.figures[one] for one in shown), self.strength)
         found = [self.verdict.caution, *(figure.reason for figure in figures)]
         return tuple(dict.fromkeys(note for note in found if note))
 

@@ -81,6 +81,11 @@ class Labels:
         is_on_scale = (self.verdict != CANNOT) & (self.verdict != VERDICTS.index(Verdict.NEITHER_ACCEPTABLE))
         return np.where(is_on_scale, 3 + side * size, -1)
 
+    def by_tier(self, verdict: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
+        """These verdicts with the strong answer first; the pair's first where nobody said which that is."""
+        other = np.array([1, 0, 2, 3, 4])[verdict]
+        return np.where((self.first_is_strong[self.pair] == 0) & (verdict >= 0), other, verdict)
+
     @property
     def stratum(self) -> Int[np.ndarray, " n"]:
         """Stratum of each judgement's pair."""

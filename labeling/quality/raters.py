@@ -66,7 +66,7 @@ class Raters:
     raters: tuple[Rater, ...]
     sides: Sides
     confusion: Int[np.ndarray, "4 4"]
-    """Judgements by verdict (row) and by the verdict of the others or the ruling (column)."""
+    """Judgements by own verdict (row) and that of the others or the ruling (column): strong, weak, both, neither."""
 
 
 def raters_of(labels: Labels, *, rulings: Mapping[str, int], gold: Mapping[str, Rate], pass_share: float) -> Raters:
@@ -102,7 +102,8 @@ def raters_of(labels: Labels, *, rulings: Mapping[str, int], gold: Mapping[str, 
             )
         )
     confusion = np.zeros((N_VERDICTS, N_VERDICTS), dtype=np.int64)
-    np.add.at(confusion, (work.verdict[compared], reference[compared]), 1)
+    own_tier, other_tier = work.by_tier(work.verdict), work.by_tier(reference)
+    np.add.at(confusion, (own_tier[compared], other_tier[compared]), 1)
     everyone = np.ones(len(work), dtype=bool)
     is_named = work.first_is_strong[work.pair] >= 0
     sides = Sides(_effect(work, everyone), _effect(work, is_named) if is_named.any() else None)

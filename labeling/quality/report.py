@@ -27,7 +27,7 @@ class VersionShares:
     version: int
     n: int
     shares: tuple[float, ...]
-    """Of each verdict, in the order of `Verdict`."""
+    """Of each verdict: strong better, weak better, both acceptable, neither, cannot judge."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +93,8 @@ def _days(work: Labels) -> tuple[tuple[date, int], ...]:
 
 
 def _by_version(work: Labels) -> tuple[VersionShares, ...]:
-    found = []
+    found, verdict = [], work.by_tier(work.verdict)
     for version in np.unique(work.guideline).tolist():
-        n_of = np.bincount(work.verdict[work.guideline == version], minlength=len(VERDICTS))
+        n_of = np.bincount(verdict[work.guideline == version], minlength=len(VERDICTS))
         found.append(VersionShares(version, int(n_of.sum()), tuple((n_of / n_of.sum()).tolist())))
     return tuple(found)

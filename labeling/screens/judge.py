@@ -18,6 +18,7 @@ from labeling.judging.keys import ACTIONS, keys_of
 from labeling.judging.rendering import render_answer, render_markdown
 from labeling.judging.submitting import Receipt, retract, submit
 from labeling.quality.guideline import has_acknowledged, latest
+from labeling.quality.qualification import is_qualified
 from labeling.queueing.experts import enter_once
 from labeling.queueing.offering import Task, last_judged, next_task, progress_of
 from labeling.screens.site import Site
@@ -49,6 +50,8 @@ def add_judge_screen(site: Site) -> None:
         enter_once(engine, actor.name, now=clock())
         if site.settings.guideline_required and _unread(engine, actor.name):
             return RedirectResponse("/guideline", status_code=303)
+        if _must_qualify(site, actor.name):
+            return RedirectResponse("/qualification", status_code=303)
         return _judge_page(site, request, actor)
 
     @app.post("/judge")
@@ -93,6 +96,11 @@ def add_judge_screen(site: Site) -> None:
         except PreceptorError as error:
             return _judge_page(site, request, actor, fault=str(error))
         return RedirectResponse(f"/judge?after={'held' if is_held else 'flagged'}", status_code=303)
+
+
+def _must_qualify(site: Site, expert: str) -> bool:
+    with site.engine.connect() as connection:
+        return not is_qualified(connection, expert, site.settings)
 
 
 def _unread(engine: sa.Engine, expert: str) -> bool:

@@ -1,6 +1,6 @@
 """The quality screen: agreement, sides, known answers, pace and drift, each a plot with its table and its reasons."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -13,20 +13,13 @@ from assurance.agreement_report import GOOD, Figure, ReleaseScope
 from assurance.bootstrap import Interval
 from core.access import Act, Actor
 from core.ledger import EVENTS
-from core.records import Verdict
 from labeling.quality.changes import outdated_pairs
 from labeling.quality.report import QualityReport, quality_report
 from labeling.screens.adjudicate import CLASS_LABELS, REASON_LABELS
 from labeling.screens.site import Site
 
-VERDICT_LABELS: Mapping[Verdict, str] = {
-    Verdict.FIRST_BETTER: "First better",
-    Verdict.SECOND_BETTER: "Second better",
-    Verdict.BOTH_ACCEPTABLE: "Both acceptable",
-    Verdict.NEITHER_ACCEPTABLE: "Neither acceptable",
-    Verdict.CANNOT_JUDGE: "Cannot judge",
-}
-"""Verdicts in a pair's own order; its first answer is a random one."""
+VERDICT_LABELS = ("Strong better", "Weak better", "Both acceptable", "Neither acceptable", "Cannot judge")
+"""Verdicts by tier, in the order of their codes."""
 
 SCOPES = {
     ReleaseScope.NOTHING: "No release",
@@ -76,7 +69,7 @@ def add_quality_screen(site: Site) -> None:
             known=[_of_rate(one.name, one.gold, "No hidden pair yet.") for one in raters],
             again=[_of_interval(one.name, one.again.rate, "Nothing came back yet.") for one in raters],
             pass_share=site.settings.pass_share,
-            verdicts=list(VERDICT_LABELS.values()),
+            verdicts=VERDICT_LABELS,
             heat=_heat(report),
             reasons=REASON_LABELS,
             classes={str(name): label for name, label in CLASS_LABELS.items()},
