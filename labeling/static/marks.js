@@ -57,7 +57,7 @@ export function startMarks(form, signal) {
   }
 
   function ask(sentence) {
-    if (!dialog.querySelector("input[name=category]")) return;
+    if (form.ariaBusy || !dialog.querySelector("input[name=category]")) return;
     marking = sentence;
     const mark = markOf(sentence);
     const words = sentence.textContent.trim().replace(/\s+/g, " ");
@@ -95,7 +95,7 @@ export function startMarks(form, signal) {
 
   function onSentenceKey(event) {
     const sentence = event.target.closest("[data-sentence]");
-    if (!sentence || event.ctrlKey || event.altKey || event.metaKey) return;
+    if (!sentence || form.ariaBusy || event.ctrlKey || event.altKey || event.metaKey) return;
     const all = sentencesOf(sentence.closest("article"));
     const at = all.indexOf(sentence);
     const to = { ArrowRight: at + 1, ArrowDown: at + 1, ArrowLeft: at - 1, ArrowUp: at - 1, Home: 0, End: all.length - 1 }[event.key];

@@ -79,6 +79,8 @@ export async function sendForm(page, event, show) {
   if (sent !== page.form) await page.drafts?.flush();
   page.clock?.write();
   const body = new FormData(sent);
+  // What is on its way is what was entered: nothing can be changed until the server has answered.
+  for (const part of page.form?.querySelectorAll(".dock, .marks, .mark-release") ?? []) part.inert = true;
   page.form?.setAttribute("aria-busy", "true");
   const path = sent.getAttribute("action");
   const response = await postUntilAnswered(path, body);

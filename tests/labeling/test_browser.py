@@ -216,6 +216,12 @@ def test_a_lost_network_keeps_the_vote_and_sends_it_once_when_it_is_back(visit, 
     press(page, "Enter")
     page.locator("#trouble", has_text="Not saved yet").wait_for()
     press(page, "2", "Enter")
+    warned = []
+    page.on("dialog", lambda dialog: (warned.append(dialog.type), dialog.dismiss()))
+    page.close(run_before_unload=True)
+    page.wait_for_timeout(300)
+    assert warned == ["beforeunload"]
+    assert audit(page) == []
     assert standing(store) == []
     page.evaluate("document.querySelector('main').dataset.old = 'yes'")
     page.context.set_offline(False)
