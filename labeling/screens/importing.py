@@ -127,5 +127,5 @@ def _notice(request: Request) -> str:
     pairs, held = (request.query_params.get(name, "") for name in ("pairs", "held"))
     if not (pairs.isdecimal() and held.isdecimal()):
         return ""
-    waiting = f" {held} items wait for clearance." if held != "0" else ""
-    return f"{pairs} new pairs are imported.{waiting}"
+    waiting = "" if held == "0" else f" Waiting for clearance: {held}."
+    return f"New pairs imported: {pairs}.{waiting}"
