@@ -9,6 +9,7 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 import warnings
 from collections.abc import Iterator
@@ -25,18 +26,16 @@ def absent(part: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_server() -> Iterator[str]:
     """The URL of a fresh PostgreSQL server on loopback, started here and stopped at the end."""
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     if not programs:
         absent("PostgreSQL (Debian's package postgresql)")
     folder = programs[-1].parent
-    data = tmp_path_factory.mktemp("postgres")
+    # Outside pytest's own folder, which each pytest that starts closes to other users.
+    data = Path(tempfile.mkdtemp(prefix="preceptor-postgres-"))
     as_user = []
     if os.geteuid() == 0:  # PostgreSQL refuses to run as root
-        for parent in (data, *data.parents):
-            if parent.stat().st_uid == 0 and not parent.stat().st_mode & 0o001:
-                parent.chmod(parent.stat().st_mode | 0o011)
         shutil.chown(data, "postgres", "postgres")
         as_user = ["runuser", "-u", "postgres", "--"]
     with socket.socket() as probe:
@@ -62,6 +61,7 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     finally:
         server.terminate()
         server.wait(timeout=30)
+        shutil.rmtree(data, ignore_errors=True)
 
 
 @pytest.fixture

@@ -17,22 +17,10 @@ from core.moments import timestamp
 from core.people import end_sessions
 from core.people_tables import PEOPLE
 from core.sealing import seal, secret_key, unseal
-from core.store import METADATA, writing
+from core.store import writing
 from web.passwords import hash_of, is_password, password_fault
+from web.tables import CREDENTIALS
 from web.totp import matching_step, new_secret
-
-CREDENTIALS = sa.Table(
-    "web_credential",
-    METADATA,
-    sa.Column("person", sa.ForeignKey("person.name"), primary_key=True),
-    sa.Column("password_hash", sa.String(200)),
-    sa.Column("password_set_at", sa.String(40)),
-    sa.Column("totp_sealed", sa.String(400)),
-    sa.Column("totp_since", sa.String(40)),
-    sa.Column("totp_last_step", sa.BigInteger),
-    sa.Column("failures", sa.Integer, nullable=False),
-    sa.Column("locked_until", sa.String(40)),
-)
 
 MAX_FAILURES = 5
 LOCK = timedelta(minutes=15)

@@ -19,22 +19,11 @@ from core.fingerprint import of_text
 from core.ledger import append_in
 from core.moments import timestamp
 from core.people import add_person, find_person
-from core.store import METADATA, writing
+from core.store import writing
 from web.guard import COOKIE, Guard
 from web.oidc import Attempt, OidcProvider, is_fresh
 from web.sessions import note_proof, open_session, session_of
-
-ATTEMPTS = sa.Table(
-    "web_oidc_attempt",
-    METADATA,
-    sa.Column("state_sha256", sa.String(64), primary_key=True),
-    sa.Column("browser_sha256", sa.String(64), nullable=False),
-    sa.Column("nonce", sa.String(80), nullable=False),
-    sa.Column("verifier", sa.String(80), nullable=False),
-    sa.Column("redirect_url", sa.String(400), nullable=False),
-    sa.Column("proves", sa.Boolean, nullable=False),
-    sa.Column("begun_at", sa.String(40), nullable=False),
-)
+from web.tables import OIDC_ATTEMPTS
 
 BROWSER_COOKIE = "preceptor_oidc"
 ATTEMPT_LIFETIME = timedelta(minutes=10)
@@ -117,9 +106,9 @@ def _new_attempt(redirect_url: str) -> Attempt:
 
 def _keep(engine: sa.Engine, attempt: Attempt, *, browser: str, proves: bool, now: datetime) -> None:
     with writing(engine) as connection:
-        connection.execute(ATTEMPTS.delete().where(ATTEMPTS.c.begun_at < timestamp(now - ATTEMPT_LIFETIME)))
+        connection.execute(OIDC_ATTEMPTS.delete().where(OIDC_ATTEMPTS.c.begun_at < timestamp(now - ATTEMPT_LIFETIME)))
         connection.execute(
-            ATTEMPTS.insert().values(
+            OIDC_ATTEMPTS.insert().values(
                 state_sha256=of_text(attempt.state),
                 browser_sha256=of_text(browser),
                 nonce=attempt.nonce,
@@ -133,10 +122,10 @@ def _keep(engine: sa.Engine, attempt: Attempt, *, browser: str, proves: bool, no
 
 def _take(engine: sa.Engine, state: str, *, browser: str, now: datetime) -> tuple[Attempt, bool, datetime] | None:
     """The attempt of this state and browser, which is used up; None when there is none."""
-    which = (ATTEMPTS.c.state_sha256 == of_text(state)) & (ATTEMPTS.c.browser_sha256 == of_text(browser))
-    which &= ATTEMPTS.c.begun_at >= timestamp(now - ATTEMPT_LIFETIME)
+    which = (OIDC_ATTEMPTS.c.state_sha256 == of_text(state)) & (OIDC_ATTEMPTS.c.browser_sha256 == of_text(browser))
+    which &= OIDC_ATTEMPTS.c.begun_at >= timestamp(now - ATTEMPT_LIFETIME)
     with writing(engine) as connection:
-        row = connection.execute(ATTEMPTS.delete().where(which).returning(*ATTEMPTS.c)).first()
+        row = connection.execute(OIDC_ATTEMPTS.delete().where(which).returning(*OIDC_ATTEMPTS.c)).first()
     if row is None:
         return None
     begun_at = datetime.fromisoformat(row.begun_at)

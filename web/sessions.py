@@ -17,21 +17,8 @@ from core.fingerprint import of_text
 from core.ledger import append_in
 from core.moments import timestamp as timestamp  # rooms take it from here
 from core.people_tables import PEOPLE
-from core.store import METADATA, writing
-
-SESSIONS = sa.Table(
-    "web_session",
-    METADATA,
-    sa.Column("token_sha256", sa.String(64), primary_key=True),
-    sa.Column("person", sa.ForeignKey("person.name"), nullable=False, index=True),
-    sa.Column("method", sa.String(40), nullable=False),
-    sa.Column("epoch", sa.Integer, nullable=False),
-    sa.Column("opened_at", sa.String(40), nullable=False),
-    sa.Column("seen_at", sa.String(40), nullable=False),
-    sa.Column("expires_at", sa.String(40), nullable=False),
-    # When the site's own sign-in last made sure that it is them, for signing.
-    sa.Column("proved_at", sa.String(40)),
-)
+from core.store import writing
+from web.tables import SESSIONS
 
 LIFETIME = timedelta(hours=12)
 """A session ends this long after sign-in: one working day."""

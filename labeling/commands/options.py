@@ -46,11 +46,6 @@ def settings_of(config: Path | None) -> "RunSettings | None":
 
 def engine_of(where: dict[str, Any], settings: "RunSettings | None" = None) -> "sa.Engine":
     """The store that `--store` or `--config` names, with the labeling tables in it."""
-    # These declare tables; all must be known before they are created.
-    import core.ledger
-    import core.signals  # noqa: F401
-    import labeling.tables  # noqa: F401
-    import web.sessions  # noqa: F401
     from core.store import create_tables, open_store
 
     settings = settings or settings_of(where["config"])

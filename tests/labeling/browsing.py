@@ -24,7 +24,8 @@ from core.people import actor_of, add_person, find_person, grant
 from core.store import writing
 from labeling.app import create_app
 from labeling.queueing.experts import enter
-from web.sessions import SESSIONS, open_session
+from web.sessions import open_session
+from web.tables import SESSIONS
 
 COOKIE = "preceptor_session"
 CHROMIUM_FLAGS = [
