@@ -110,6 +110,7 @@ def test_every_command_of_readme_runs_in_readme_s_order(readme, town):
 IN_ORDER = (
     "run",
     "label import",
+    "label held",
     "label clear",
     "label invite",
     "label status",
