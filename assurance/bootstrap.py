@@ -85,7 +85,7 @@ def metrics_with_intervals(
     gap = strong_quality - weak_quality
     ranking = tie_groups(scores)
     drawn: dict[str, list[np.ndarray]] = {name: [] for name in estimates}
-    for weights in _row_weights(len(scores), rng=rng, n_resamples=n_resamples, groups=groups):
+    for weights in row_weights(len(scores), rng=rng, n_resamples=n_resamples, groups=groups):
         share, recovered = _resampled_curves(weights, gap, ranking)
         drawn["apgr"].append(_areas(share, recovered))
         for name, target in CPT_TARGETS.items():
@@ -116,7 +116,7 @@ def apgr_interval(
     ranking = tie_groups(scores)
     areas = [
         _areas(*_resampled_curves(weights, gap, ranking))
-        for weights in _row_weights(len(scores), rng=rng, n_resamples=n_resamples, groups=groups)
+        for weights in row_weights(len(scores), rng=rng, n_resamples=n_resamples, groups=groups)
     ]
     return percentile_interval(estimate, np.concatenate(areas))
 
@@ -158,7 +158,7 @@ def paired_apgr_difference(
     )
     rankings = tie_groups(scores_a), tie_groups(scores_b)
     differences = []
-    for weights in _row_weights(len(scores_a), rng=rng, n_resamples=n_resamples, groups=groups):
+    for weights in row_weights(len(scores_a), rng=rng, n_resamples=n_resamples, groups=groups):
         area_a, area_b = (_areas(*_resampled_curves(weights, quality_gap, ranking)) for ranking in rankings)
         differences.append(area_a - area_b)
     return percentile_interval(estimate, np.concatenate(differences))
@@ -190,7 +190,7 @@ def resampled_apgr(
     rankings = [tie_groups(column) for column in scores]
     areas = [
         np.stack([_areas(*_resampled_curves(weights, quality_gap, ranking)) for ranking in rankings])
-        for weights in _row_weights(len(quality_gap), rng=rng, n_resamples=n_resamples, groups=groups)
+        for weights in row_weights(len(quality_gap), rng=rng, n_resamples=n_resamples, groups=groups)
     ]
     return np.concatenate(areas, axis=1)
 
@@ -208,7 +208,7 @@ def percentile_interval(estimate: float, drawn: Float[np.ndarray, " b"]) -> Inte
     return Interval(estimate=estimate, low=float(low), high=float(high), n_resamples=len(drawn))
 
 
-def _row_weights(
+def row_weights(
     n: int, *, rng: np.random.Generator, n_resamples: int, groups: Shaped[np.ndarray, " n"] | None
 ) -> Iterator[Int[np.ndarray, "b n"]]:
     """How often each row occurs in each resample, some resamples at a time."""
