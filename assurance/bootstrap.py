@@ -209,7 +209,7 @@ def percentile_interval(estimate: float, drawn: Float[np.ndarray, " b"]) -> Inte
 
 
 def row_weights(
-    n: int, *, rng: np.random.Generator, n_resamples: int, groups: Shaped[np.ndarray, " n"] | None
+    n: int, *, rng: np.random.Generator, n_resamples: int, groups: Shaped[np.ndarray, " n"] | None = None
 ) -> Iterator[Int[np.ndarray, "b n"]]:
     """How often each row occurs in each resample, some resamples at a time."""
     unit_of_row = np.arange(n) if groups is None else np.unique(groups, return_inverse=True)[1]

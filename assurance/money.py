@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Shaped
 from pydantic import Field
 
-from assurance.bootstrap import N_RESAMPLES, TAIL, Interval
+from assurance.bootstrap import N_RESAMPLES, TAIL, Interval, row_weights
 from core.errors import NotEnoughLabels
 from core.records import Record, Share
 
@@ -47,8 +47,8 @@ class RoutedCosts:
 class Savings(Record):
     """Costs of `queries` queries in USD, and what routing saves of always asking the strong model.
 
-    `n` rows gave both costs, `n_unknown` did not. `saved_share` is a share of the always-strong cost; None where that is
-    zero. `parts` splits the routed cost: weak, strong, escalations, retries, rechecks, judge.
+    `n` rows gave both costs, `n_unknown` did not. `saved_share` is a share of the always-strong cost, None where that
+    is zero. `parts` splits the routed cost: weak, strong, escalations, retries, rechecks, judge.
     """
 
     queries: int
@@ -97,8 +97,10 @@ def savings(
     strong_n = strong * (1 + assumptions.retried_share) + assumptions.judged_share * assumptions.judge_usd
     totals_KU = np.stack([np.bincount(unit, weights=column, minlength=n_units) for column in (routed_n, strong_n)])
     rows_U = np.bincount(unit, minlength=n_units)
-    drawn = rng.multinomial(n_units, np.full(n_units, 1 / n_units), size=n_resamples)
-    routed_B, strong_B = (totals_KU @ drawn.T) / (drawn @ rows_U)
+    routed_B, strong_B = np.concatenate(
+        [totals_KU @ drawn.T / (drawn @ rows_U) for drawn in row_weights(n_units, rng=rng, n_resamples=n_resamples)],
+        axis=1,
+    )
     routed, always_strong = float(routed_n.mean()), float(strong_n.mean())
     return Savings(
         queries=queries,
