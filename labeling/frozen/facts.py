@@ -137,14 +137,13 @@ def _experts(connection: sa.Connection, judgements: Sequence[Judgement]) -> tupl
 
 def _repeats(connection: sa.Connection) -> dict[str, Rate]:
     """Per expert, how many pairs that came back got the verdict that they had."""
-    again = sa.select(JUDGEMENTS.c.pair_id, JUDGEMENTS.c.expert, JUDGEMENTS.c.verdict)
-    second = again.where(stands(), JUDGEMENTS.c.purpose == "repeat").subquery("second")
-    query = (
-        sa.select(JUDGEMENTS.c.expert, JUDGEMENTS.c.verdict, second.c.verdict.label("again"))
-        .join(second, sa.and_(second.c.pair_id == JUDGEMENTS.c.pair_id, second.c.expert == JUDGEMENTS.c.expert))
-        .where(counts())
-    )
-    return _rates((row.expert, row.verdict == row.again) for row in connection.execute(query))
+    said = sa.select(JUDGEMENTS.c.pair_id, JUDGEMENTS.c.expert, JUDGEMENTS.c.verdict)
+    again = connection.execute(said.where(stands(), JUDGEMENTS.c.purpose == "repeat")).all()
+    if not again:
+        return {}
+    first = {(row.pair_id, row.expert): row.verdict for row in connection.execute(said.where(counts()))}
+    known = [row for row in again if (row.pair_id, row.expert) in first]
+    return _rates((row.expert, row.verdict == first[row.pair_id, row.expert]) for row in known)
 
 
 def _rates(answers: Iterable[tuple[str, bool]]) -> dict[str, Rate]:
