@@ -159,6 +159,7 @@ class StubRouter:
 
     weak, strong, sha256 = "weak", "strong", "0" * 64
     thresholds: dict[str, float | None] = {"default": 0.5}  # noqa: RUF012 - never changed
+    certificate: dict[str, Any] | None = None
 
     def probabilities(self, texts: "Sequence[str]") -> Any:  # noqa: ANN401 - an array, and numpy loads late
         """0.1 a text."""

@@ -7,8 +7,8 @@ import click
 
 if TYPE_CHECKING:
     from core.settings import ModelSettings, RunSettings
+    from gateway.certified import RoutingBundle
     from gateway.controller import Controller
-    from gateway.routing import RoutingBundle
     from gateway.upstream import Upstream
 
 LOOPBACK_HOSTS = ("127.0.0.1", "::1", "localhost")
@@ -88,7 +88,9 @@ def _upstream(role: str, model: "ModelSettings") -> "Upstream":
 
     if model.base_url is None:
         raise SettingsError(f"pair.{role}.base_url is not set. Name the OpenAI-compatible endpoint of {model.name}.")
-    return Upstream(Endpoint.model_validate({**model.model_dump(), "base_url": model.base_url}))
+    return Upstream(
+        Endpoint.model_validate({**model.model_dump(exclude={"may_see_identified"}), "base_url": model.base_url})
+    )
 
 
 def _bundle(settings: "RunSettings", reference: str) -> "RoutingBundle | None":

@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
@@ -21,11 +21,12 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from core import fingerprint
 from core.errors import PreceptorError, UpstreamError
 from core.records import Decision, Query, Stakes
+from gateway.certified import RoutingBundle, certificate_fault
 from gateway.chat_request import check_chat_request
 from gateway.conversation import Conversation, read_conversation
 from gateway.model_names import Direct, Names, Routed, domains_of, parse_model_name
 from gateway.recheck import recheck
-from gateway.routing import Route, RoutingBundle, all_strong, bundle_mismatch, decide_route
+from gateway.routing import Limits, Route, all_strong, bundle_mismatch, decide_route
 from gateway.upstream import Completion, Upstream, UpstreamFailure
 from verifiers.chain import Check
 from verifiers.stakes import StakesPolicy, decide_stakes
@@ -41,13 +42,14 @@ class DecisionSink(Protocol):
 
 
 class Guard(NamedTuple):
-    """What stands between a weak answer and the client: checks, stakes, and how long each part may take."""
+    """What stands between a weak answer and the client: checks, stakes, the clock, and how long each part may take."""
 
     checks: Sequence[Check] = ()
     stakes: StakesPolicy = StakesPolicy()
     router_timeout_s: float = 5.0
     check_timeout_s: float = 10.0
     record_timeout_s: float = 5.0
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
 
 class Reply(NamedTuple):
@@ -158,6 +160,8 @@ class Controller:
                 faults.append(f"{name}: bundle_missing")
                 continue
             mismatch = bundle_mismatch(bundle, weak=self._weak.name, strong=self._strong.name)
+            if mismatch is None and bundle.certificate is not None:
+                mismatch = certificate_fault(bundle.certificate, bundle.thresholds, now=self._guard.clock())
             if mismatch is not None:
                 faults.append(f"{name}: {mismatch}")
             try:
@@ -194,8 +198,8 @@ class Controller:
             mismatch = bundle_mismatch(bundle, weak=self._weak.name, strong=self._strong.name)
             if mismatch is not None:
                 return all_strong(mismatch)
-            timeout_s = self._guard.router_timeout_s
-            return await decide_route(bundle, asked, conversation, stakes=stakes, timeout_s=timeout_s)
+            limits = Limits(stakes, self._guard.clock(), self._guard.router_timeout_s)
+            return await decide_route(bundle, asked, conversation, limits)
         except Exception as error:  # noqa: BLE001 - whatever a router raises, the strong model answers
             LOG.error("The router broke (%s); the strong model answers.", type(error).__name__)
             return all_strong("router_error")

@@ -3,6 +3,7 @@
 | name | meaning |
 |---|---|
 | router-mf-0.3 | router `mf`, strong iff probability >= 0.3 (RouteLLM's form) |
+| router-mf-0.3:DOMAIN | the same, of a domain: what a certificate needs to know, and it may lower the threshold |
 | auto | the first router with the threshold its bundle carries |
 | auto:DOMAIN | the same, with the bundle's threshold for that domain |
 | a model's own name | that model, without routing; a high-stakes weak answer is rechecked all the same |
@@ -71,7 +72,9 @@ def parse_model_name(name: str, *, names: Names) -> Direct | Routed:
         return Routed(None, None, name[5:])
     for router in names.routers:
         if name.startswith(f"router-{router}-"):
-            return Routed(router, _threshold(name.removeprefix(f"router-{router}-")), None)
+            threshold, has_domain, domain = name.removeprefix(f"router-{router}-").partition(":")
+            if not has_domain or domain in names.domains:
+                return Routed(router, _threshold(threshold), domain or None)
     raise UnknownModel(
         f"There is no model of that name here. The names that work: {', '.join(names_that_work(names))}; "
         "any threshold in [0, 1] may stand in a router name."

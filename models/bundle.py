@@ -28,6 +28,7 @@ from core.calibrator import Calibrator
 from core.errors import BundleError
 from models.bundle_facts import BundleFacts, Papers
 from models.bundle_files import bundle_sha256
+from models.certificate_check import check_certificate
 from models.encoders import Encoder, load_encoder
 from models.families import Reading, as_json, files_of, router_from
 from models.file_tree import below, within
@@ -118,11 +119,13 @@ def save_bundle(folder: Path, facts: BundleFacts, *, router: Router, papers: Pap
 
     Raises:
         BundleError: the folder exists, the router does not know the pair or is of another family than the facts say,
-            a router that reads vectors comes without an encoder, or the status is `certified` without a certificate.
+            a router that reads vectors comes without an encoder, the status is `certified` without a certificate, or
+            the certificate is about something else.
     """
     papers = papers or Papers()
     own = files_of(router)
     _check(facts, papers, router_from(facts.family, own, Reading(facts.weak, facts.strong)))
+    check_certificate(facts, papers, own)
     about = {**facts.model_dump(mode="json"), "preceptor_version": installed_version("preceptor")}
     files = {
         "bundle.json": as_json(about),
@@ -149,7 +152,8 @@ def load_bundle(folder: Path, *, encoder: Encoder | None = None, n_threads: int 
 
     Raises:
         BundleError: it is no bundle, was altered, is of another format, holds what may be code, its router does not
-            know its pair, or `encoder` is another than the one it was trained with.
+            know its pair, `encoder` is another than the one it was trained with, or its certificate is about
+            something else.
     """
     sha256 = bundle_sha256(folder)
     files = read_folder(folder)
@@ -172,6 +176,7 @@ def load_bundle(folder: Path, *, encoder: Encoder | None = None, n_threads: int 
         ) from error
     router = router_from(facts.family, within(files, "router"), Reading(facts.weak, facts.strong, n_threads))
     _check(facts, papers, router)
+    check_certificate(facts, papers, within(files, "router"))
     on_first_use = _OnFirstUse(facts, dimension=router.dimension, n_threads=n_threads, encoder=encoder)
     return Bundle(folder, sha256, facts, papers, router, on_first_use)
 

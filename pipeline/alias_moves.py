@@ -36,12 +36,15 @@ class Desk:
     """Where promotions are decided: the registry, the store that keeps the ledger, a cache for bundles.
 
     `check_bundle` loads a folder and raises BundleError where a file is altered, missing or too many.
+    `gates_sha256` is the hash of the gates' settings that hold today; None: they are not compared.
     """
 
     tracking_uri: str
     store: sa.Engine
     cache: Path
     check_bundle: Callable[[Path], object]
+    gates_sha256: str | None = None
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     @property
     def ledger(self) -> Ledger:

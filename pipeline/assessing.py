@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -13,10 +14,10 @@ from assurance.curves import CostQualityCurve, cost_quality_curve, oracle_curve,
 from assurance.thresholds import share_on_new_traffic
 from core.calibrator import Calibrator
 from core.settings import RunSettings
-from models.floors import FLOORS
 from pipeline.engine import Work
 from pipeline.evaluation import Evaluation, evaluate_routers
-from pipeline.gates import EVIDENCE, Evidence
+from pipeline.evidence import Measured, evidence_of
+from pipeline.gates import EVIDENCE
 from pipeline.report import Operating, RunReport, thinned, write_report
 from pipeline.results import Rows, load_rows, read_json
 from pipeline.training import ROUTERS
@@ -49,13 +50,12 @@ def evaluate(settings: RunSettings, work: Work) -> None:
         sources=read_json(work.inputs["prepare"] / "summary.json")["rows_by_source"],
         evaluation=evaluation,
         calibration=check_calibration(probabilities, needed, rng=np.random.default_rng(0)),
-        operating=_operating(settings, rows, test, probabilities, calibration["threshold"]),
+        operating=_operating(settings, rows, test, probabilities, calibration),
         curves={name: thinned(curve) for name, curve in _curves(scores, quality).items()},
         lineage=_lineage(settings, work),
     )
     write_report(report, work.out)
-    crossing = read_json(work.inputs["split"] / "summary.json")["groups_in_more_than_one_part"]
-    evidence = _evidence(evaluation, crossing)
+    evidence = evidence_of(settings, work, report, Measured(rows, test, scores))
     (work.out / EVIDENCE).write_text(evidence.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 
@@ -75,28 +75,18 @@ def headline_metrics(evaluation: Evaluation) -> dict[str, float]:
     return metrics
 
 
-def _evidence(evaluation: Evaluation, crossing: int) -> Evidence:
-    first = next(iter(evaluation.routers))
-    floors = {name: gain for name, gain in evaluation.better_than.items() if name in FLOORS}
-    return Evidence(
-        n_test_rows=evaluation.n,
-        apgr=evaluation.routers[first].apgr,
-        better_than_base=evaluation.better_than["base"],
-        better_than_floors=floors,
-        groups_in_more_than_one_part=crossing,
-    )
-
-
 def _operating(
     settings: RunSettings,
     rows: Rows,
     test: np.ndarray,
     probabilities: Float[np.ndarray, " n"],
-    threshold: float,
+    calibration: Mapping[str, Any],
 ) -> Operating:
     """What the threshold does on the test rows: share, quality and cost of the routed answers."""
     weak, strong = settings.pair.weak.name, settings.pair.strong.name
     weak_quality, strong_quality = (column[test] for column in rows.table.pair_quality(weak, strong))
+    threshold, asked = calibration["threshold"], settings.threshold
+    is_share = (asked.preset, asked.usd_per_day, asked.quality_floor) == (None, None, None)
     to_strong = probabilities >= threshold
     share = float(to_strong.mean())
     weak_cost, strong_cost = (rows.table.cost_usd[test, rows.table.column(name)] for name in (weak, strong))
@@ -109,7 +99,7 @@ def _operating(
         }
     return Operating(
         threshold=threshold,
-        budget=settings.threshold.share_strong,
+        budget=asked.share_strong if is_share else calibration["share_strong"],
         share_strong=share_on_new_traffic(probabilities, threshold),
         quality=float(np.where(to_strong, strong_quality, weak_quality).mean()),
         random_quality=float((1 - share) * weak_quality.mean() + share * strong_quality.mean()),

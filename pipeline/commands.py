@@ -217,8 +217,15 @@ def _desk(config: Path | None, tracking_uri: str | None, store_url: str | None) 
     from models.encoders import cache_folder
     from pipeline.promotion import open_desk
 
+    gates_sha256 = None
+    if config is not None:
+        from core.settings import load_settings
+        from pipeline.gates import gates_fingerprint
+
+        gates_sha256 = gates_fingerprint(load_settings(config).gates)
     tracking_uri, store_url = _places(config, tracking_uri, store_url)
-    return open_desk(tracking_uri=tracking_uri, store_url=store_url, cache=cache_folder() / "bundles")
+    cache = cache_folder() / "bundles"
+    return open_desk(tracking_uri=tracking_uri, store_url=store_url, cache=cache, gates_sha256=gates_sha256)
 
 
 def _places(config: Path | None, tracking_uri: str | None, store_url: str | None = None) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from core.store import open_store
 from models.bundle_files import bundle_sha256
 from models.registry import ModelVersion, aliases_of, fetch_bundle, get_version, list_names
 from pipeline.alias_moves import Desk, Place, look, move
-from pipeline.gates import gates_text, run_gates
+from pipeline.gates import InForce, gates_text, run_gates
 from pipeline.releases import MOVES, PROMOTE, REFUSE, ROLLBACK, Approved, history_of, subject_of
 
 
@@ -49,13 +49,13 @@ class Drift:
     why: str
 
 
-def open_desk(*, tracking_uri: str, store_url: str, cache: Path) -> Desk:
-    """The desk of a registry and a store.
+def open_desk(*, tracking_uri: str, store_url: str, cache: Path, gates_sha256: str | None = None) -> Desk:
+    """The desk of a registry and a store, under the gates' settings of that hash.
 
     Raises:
         PreceptorError: the store does not answer.
     """
-    return Desk(tracking_uri, open_store(store_url), cache, check_bundle=load_whole_bundle)
+    return Desk(tracking_uri, open_store(store_url), cache, check_bundle=load_whole_bundle, gates_sha256=gates_sha256)
 
 
 def load_whole_bundle(folder: Path) -> object:
@@ -101,10 +101,11 @@ def promote(name: str, version: int, to: str, *, by: Signers, desk: Desk, expect
     if version == now_at == current:
         raise RegistryError(f"{place} is version {version} already. Choose another version.")
     folder = fetch_bundle(f"models:/{name}/{version}", tracking_uri=desk.tracking_uri, cache=desk.cache)
-    gates = run_gates(folder, check_bundle=desk.check_bundle)
+    in_force = InForce(desk.clock(), desk.gates_sha256)
+    gates = run_gates(folder, check_bundle=desk.check_bundle, in_force=in_force)
     details = _details(now_at, by) | {"approver": by.approver} | {f"gate.{gate.name}": gate.result for gate in gates}
     target = Approved(version, bundle_sha256(folder))
-    if any(gate.result != "pass" for gate in gates):
+    if not all(gate.is_open for gate in gates):
         about: dict[str, Detail] = {"version_after": version, "bundle_sha256": target.bundle_sha256}
         desk.ledger.append(by.actor, REFUSE, place.subject, about | details)
         raise RegistryError(

@@ -11,6 +11,7 @@ import numpy as np
 
 from core import fingerprint
 from core.calibrator import Calibrator
+from core.certificate_record import Certificate
 from core.ledger import Ledger
 from core.settings import RunSettings
 from core.store import open_store
@@ -21,6 +22,7 @@ from models.router import Router
 from models.seen import KEY_BYTES, SeenTexts, seen_texts
 from models.versions import aliases_of
 from pipeline.assessing import headline_metrics
+from pipeline.certifying import certificate_in
 from pipeline.engine import Work
 from pipeline.evaluation import Evaluation
 from pipeline.gates import EVIDENCE
@@ -47,20 +49,29 @@ def register(settings: RunSettings, tracked: TrackedRun | None, work: Work) -> N
         tracked.log_file(path, "report")
 
     seen = _seen(settings, work)
+    certificate = certificate_in(work.inputs["certify"])
     routers = {role: trained_router(settings, work, role) for role in ("base", "adapted")}
     base_sha256 = save_bundle(
         work.out / "base",
         _facts(settings, work, routers["base"], role="base", data_sha256=data_sha256),
         router=routers["base"],
-        papers=Papers(settings=settings.model_dump(mode="json"), card=_card(settings, "base", evaluation), seen=seen),
+        papers=Papers(
+            settings=settings.model_dump(mode="json"), card=_card(settings, "base", evaluation, None), seen=seen
+        ),
     )
     save_bundle(
         work.out / "adapted",
-        _facts(settings, work, routers["adapted"], role="adapted", data_sha256=data_sha256, base_sha256=base_sha256),
+        _certified(
+            _facts(
+                settings, work, routers["adapted"], role="adapted", data_sha256=data_sha256, base_sha256=base_sha256
+            ),
+            certificate,
+        ),
         router=routers["adapted"],
         papers=Papers(
             settings=settings.model_dump(mode="json"),
-            card=_card(settings, "adapted", evaluation),
+            card=_card(settings, "adapted", evaluation, certificate),
+            certificate=None if certificate is None else certificate.model_dump(mode="json"),
             verifier=settings.verifiers.model_dump(mode="json"),
             evidence=read_json(report_folder / EVIDENCE),
             seen=seen,
@@ -123,18 +134,28 @@ def _facts(
     )
 
 
+def _certified(facts: BundleFacts, certificate: Certificate | None) -> BundleFacts:
+    """The facts with the certificate's thresholds, where there is one: what it does not certify always goes strong."""
+    if certificate is None:
+        return facts
+    status = "certified" if certificate.is_certified else "not_certified"
+    return facts.model_copy(update={"thresholds": certificate.thresholds, "status": status})
+
+
 def _seen(settings: RunSettings, work: Work) -> SeenTexts | None:
-    """The questions behind base, adaptation, calibration and threshold; the test rows are not among them."""
+    """The questions behind base, adaptation, calibration and certificate; the test rows are not among them."""
     if not settings.evaluation.remember_questions:
         return None
     rows = load_rows(work)
     used = rows.part("base") | rows.part("base_test") | rows.part("train") | rows.part("calibrate")
+    used |= rows.part("certify")
     return seen_texts([rows.table.texts[i] for i in np.flatnonzero(used)], key=secrets.token_bytes(KEY_BYTES))
 
 
-def _card(settings: RunSettings, role: str, evaluation: Evaluation) -> str:
+def _card(settings: RunSettings, role: str, evaluation: Evaluation, certificate: Certificate | None) -> str:
     """What a person should know about a version before it decides."""
     figures = evaluation.routers[role]
+    promised = _budget_text(settings) if certificate is None else _promise_text(certificate)
     return f"""# {settings.name}, {role} router
 
 Gives the probability that `{evaluation.strong}` is needed where `{evaluation.weak}` would answer.
@@ -146,6 +167,43 @@ A query goes to `{evaluation.strong}` iff the probability is at least the thresh
 | CPT(50 %) | {figures.cpt50} |
 | CPT(80 %) | {figures.cpt80} |
 
-Not certified: the threshold keeps a budget of {settings.threshold.share_strong:.0%} strong calls on the calibration
-rows, not a promise about harm. The figures hold for queries like those rows, and for this pair of models.
+{promised} The figures hold for queries like those rows, and for this pair of models.
 """
+
+
+def _budget_text(settings: RunSettings) -> str:
+    return (
+        f"Not certified: the threshold keeps a budget ({_budget_name(settings)}) on the calibration\n"
+        "rows, not a promise about harm."
+    )
+
+
+def _budget_name(settings: RunSettings) -> str:
+    asked = settings.threshold
+    if asked.usd_per_day is not None:
+        return f"{asked.usd_per_day:g} USD a day"
+    if asked.quality_floor is not None:
+        return f"a mean quality of {asked.quality_floor:g}"
+    return f"the preset {asked.preset}" if asked.preset else f"{asked.share_strong:.0%} strong calls"
+
+
+def _promise_text(certificate: Certificate) -> str:
+    """The promise of each stratum, and what voids it, as Markdown."""
+    promise = certificate.promise
+    over = "the weak answers that leave" if promise.is_selective else "all queries"
+    lines = [
+        f"Promised, with probability at least {1 - promise.delta:g}: a mean {promise.loss} over {over} of at most",
+        "",
+        "| stratum | promised | shown on | weak answers leave | largest not ruled out |",
+        "|---|---|---|---|---|",
+    ]
+    for one in certificate.strata:
+        if one.is_certified:
+            upper = "-" if one.upper is None else f"{one.upper:.2%}"
+            lines.append(f"| {one.stratum} | {one.max_loss:.1%} | {one.n} rows | {one.share_weak:.1%} | {upper} |")
+        else:
+            lines.append(f"| {one.stratum} | not certified: always the strong model | {one.n} rows | 0 % | - |")
+    notes = [f"- {one.stratum}: {one.why}" for one in certificate.strata]
+    void = [f"- {sentence}" for sentence in certificate.voids]
+    until = f"It ends on {certificate.expires_at:%Y-%m-%d}. Void before that by:"
+    return "\n".join([*lines, "", *notes, "", until, "", *void, ""])

@@ -9,6 +9,7 @@ A component falls by a hash of its smallest text, so adding rows elsewhere moves
 | base_test | other domains, 15 % | measuring the base router at home |
 | train | target domains | adapting the router, fitting the floors |
 | calibrate | target domains | calibration and threshold; never trained on |
+| certify | target domains | showing that thresholds keep their promise; for nothing else |
 | test | target domains | every reported figure |
 | left_out | either | a target row without both models, or another domain's row tied to a target row |
 """
@@ -21,7 +22,7 @@ from jaxtyping import Bool, Int
 
 from core.fingerprint import normalised_text
 
-PARTS = ("base", "base_test", "train", "calibrate", "test", "left_out")
+PARTS = ("base", "base_test", "train", "calibrate", "certify", "test", "left_out")
 
 BASE_TEST_SHARE = 0.15
 
@@ -56,7 +57,7 @@ def assign_parts(
     is_target: Bool[np.ndarray, " n"],
     has_pair: Bool[np.ndarray, " n"],
     *,
-    shares: tuple[float, float],
+    shares: tuple[float, ...],
     seed: int,
 ) -> tuple[str, ...]:
     """The part of each row (see the table above).
@@ -66,17 +67,17 @@ def assign_parts(
         texts: per row, its text; the smallest normalised text names the component.
         is_target: whether the row's domain is a target.
         has_pair: whether the row knows both models of the pair.
-        shares: shares of the target's components for train and for calibrate.
+        shares: shares of the target's components for train, for calibrate, and for certify where there is a third.
         seed: changes the whole division.
     """
     members: dict[int, list[int]] = {}
     for i, key in enumerate(component):
         members.setdefault(int(key), []).append(i)
     parts = ["left_out"] * len(texts)
-    train, calibrate = shares
+    ends = list(zip(("train", "calibrate", "certify"), np.cumsum(shares), strict=False))
     for rows in members.values():
         draw = _uniform(seed, min(normalised_text(texts[i]) for i in rows))
-        target_part = "train" if draw < train else "calibrate" if draw < train + calibrate else "test"
+        target_part = next((name for name, end in ends if draw < end), "test")
         base_part = "base_test" if draw < BASE_TEST_SHARE else "base"
         tied_to_target = bool(is_target[rows].any())
         for i in rows:

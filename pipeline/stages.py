@@ -1,10 +1,10 @@
 """The journey of a run, stage by stage. Read this file to know what `preceptor run` does.
 
-    files -> prepare -> split -> embed -> train -> calibrate -> evaluate -> register -> promote
-                                            |         |            |           |           |
-                                    base and adapted  |     figures with   bundle, a    alias
-                                       router    calibrator   intervals   model version `challenger`
-                                                 threshold    report.html
+    files -> prepare -> split -> embed -> train -> calibrate -> certify -> evaluate -> register -> promote
+                                            |         |            |           |           |          |
+                                    base and adapted  |      certificate  figures with  bundle, a    alias
+                                       router    calibrator   (if asked)   intervals  model version `challenger`
+                                                 threshold                report.html
 
 Each function reads the folders of earlier stages (`work.inputs`) and writes its own (`work.out`).
 The champion is never moved here: that is `preceptor promote`, with gates and a second person.
@@ -24,6 +24,7 @@ from core.settings import RunSettings
 from models.embedding_cache import embed as embed_cached
 from models.encoders import EncoderSpec, load_encoder
 from pipeline.assessing import evaluate
+from pipeline.certifying import certify_run
 from pipeline.engine import Stage, Work
 from pipeline.fitting import reads_vectors
 from pipeline.releasing import promote, register
@@ -51,7 +52,7 @@ def stages_of(settings: RunSettings, tracked: TrackedRun | None = None) -> list[
         return {"pair": pair} | {name: s.model_dump(mode="json")[name] for name in sections}
 
     return [
-        Stage("prepare", "read the outcomes", partial(prepare, s), lambda: [of("data"), files()], revision=2),
+        Stage("prepare", "read the outcomes", partial(prepare, s), lambda: [of("data"), files()], revision=3),
         Stage("split", "divide the rows", partial(split, s), lambda: of("data", "split"), ("prepare",)),
         Stage(
             "embed", "encode the queries", partial(embed, s), lambda: [of("encoder"), reads_vectors(s)], ("prepare",)
@@ -62,7 +63,7 @@ def stages_of(settings: RunSettings, tracked: TrackedRun | None = None) -> list[
             partial(train, s, tracked),
             lambda: of("router", "adaptation", "network", "training", "threads"),
             ("prepare", "split", "embed"),
-            revision=2,
+            revision=3,
         ),
         Stage(
             "calibrate",
@@ -70,21 +71,30 @@ def stages_of(settings: RunSettings, tracked: TrackedRun | None = None) -> list[
             partial(calibrate, s),
             lambda: of("threshold"),
             ("prepare", "split", "train"),
+            revision=2,
+        ),
+        Stage(
+            "certify",
+            "show that thresholds keep their promise",
+            partial(certify_run, s),
+            lambda: [of("certificate", "verifiers", "threshold"), s.split.certify],
+            ("prepare", "split", "embed", "train", "calibrate"),
         ),
         Stage(
             "evaluate",
             "measure on unseen rows, write the report",
             partial(evaluate, s),
             lambda: of("evaluation", "name"),
-            ("prepare", "split", "embed", "train", "calibrate"),
+            ("prepare", "split", "embed", "train", "calibrate", "certify"),
+            revision=2,
         ),
         Stage(
             "register",
             "register base and adapted router as model versions",
             partial(register, s, tracked),
             lambda: of("name", "mlflow", "verifiers"),
-            ("prepare", "split", "embed", "train", "calibrate", "evaluate"),
-            revision=2,
+            ("prepare", "split", "embed", "train", "calibrate", "certify", "evaluate"),
+            revision=3,
         ),
         Stage(
             "promote",
@@ -142,15 +152,16 @@ def divided(settings: RunSettings, table: OutcomeTable) -> tuple[Int[np.ndarray,
         table.texts,
         is_target,
         table.has_pair(settings.pair.weak.name, settings.pair.strong.name),
-        shares=(settings.split.train, settings.split.calibrate),
+        shares=(settings.split.train, settings.split.calibrate, settings.split.certify),
         seed=settings.split.seed,
     )
     counts = _counts(parts)
-    for part in ("base", "train", "calibrate", "test"):
+    needed = ("base", "train", "calibrate", *(("certify",) if settings.split.certify else ()), "test")
+    for part in needed:
         if not counts.get(part):
             raise NotEnoughLabels(
                 f"The split leaves no row for '{part}' (rows by part: {counts}). "
-                "Add rows, or change split.train and split.calibrate."
+                "Add rows, or change split.train, split.calibrate and split.certify."
             )
     return component, parts
 

@@ -30,6 +30,8 @@ class OutcomeTable:
     strata: tuple[str, ...]
     groups: tuple[str | None, ...]
     topics: tuple[str | None, ...]
+    sources: tuple[str, ...]
+    """Who said how good the row's answers are: expert, reference or judge."""
     models: tuple[str, ...]
     quality: Float[np.ndarray, "n m"]
     cost_usd: Float[np.ndarray, "n m"]
@@ -65,6 +67,7 @@ class OutcomeTable:
             _pick(self.strata, index),
             _pick(self.groups, index),
             _pick(self.topics, index),
+            _pick(self.sources, index),
             self.models,
             self.quality[index],
             self.cost_usd[index],
@@ -107,6 +110,7 @@ def table_of(outcomes: Sequence[Outcome]) -> OutcomeTable:
         tuple(query.stratum_name for query in queries),
         tuple(query.group for query in queries),
         tuple(query.topic for query in queries),
+        tuple(str(outcome.source) for outcome in outcomes),
         models,
         quality,
         cost,
@@ -118,7 +122,7 @@ def table_of(outcomes: Sequence[Outcome]) -> OutcomeTable:
 def save_table(table: OutcomeTable, folder: Path) -> None:
     """Write rows.jsonl (text columns) and values.safetensors (matrices) into `folder`."""
     with (folder / "rows.jsonl").open("w", encoding="utf-8") as file:
-        columns = (table.ids, table.texts, table.domains, table.strata, table.groups, table.topics)
+        columns = (table.ids, table.texts, table.domains, table.strata, table.groups, table.topics, table.sources)
         for values in zip(*columns, strict=True):
             file.write(json.dumps(dict(zip(_TEXT_COLUMNS, values, strict=True)), ensure_ascii=False) + "\n")
     save_file(
@@ -154,6 +158,6 @@ def _models(path: Path) -> tuple[str, ...]:
         return tuple(json.loads(file.metadata()["models"]))
 
 
-_TEXT_COLUMNS = ("ids", "texts", "domains", "strata", "groups", "topics")
+_TEXT_COLUMNS = ("ids", "texts", "domains", "strata", "groups", "topics", "sources")
 
 _NUMBER_COLUMNS = ("quality", "cost_usd", "weight", "inclusion_probability")

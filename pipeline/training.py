@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from safetensors.numpy import load_file, save_file
 
+from assurance.budgets import threshold_for_cost, threshold_for_quality
 from assurance.calibration import fit_calibrator
-from assurance.thresholds import threshold_for_share
+from assurance.presets import PRESETS
+from assurance.thresholds import share_at, threshold_for_share
 from core.settings import RunSettings
 from models.families import Reading, files_of, router_from
 from models.file_tree import files_in, put_files
@@ -18,6 +20,7 @@ from models.stacked_router import StackedRouter
 from models.targets import row_weights
 from pipeline.engine import Work
 from pipeline.fitting import How, adapt, fit_base
+from pipeline.gates import FIXED_GATES, gates_fingerprint
 from pipeline.labels import Labels
 from pipeline.results import Rows, load_rows, read_json, write_json
 from pipeline.tracking import TrackedRun
@@ -63,6 +66,10 @@ def train(settings: RunSettings, tracked: TrackedRun | None, work: Work) -> None
         "texts_cut": n_cut,
     }
     write_json(work.out / "summary.json", summary)
+    gates = gates_fingerprint(settings.gates)
+    write_json(work.out / FIXED_GATES, {"settings": settings.gates.model_dump(mode="json"), "sha256": gates})
+    if tracked is not None:
+        tracked.set_tags({"preceptor.gates_sha256": gates})
 
 
 def calibrate(settings: RunSettings, work: Work) -> None:
@@ -77,9 +84,25 @@ def calibrate(settings: RunSettings, work: Work) -> None:
         probabilities = calibrator.apply(scores[name][chosen])
         calibration[name] = {
             "calibrator": calibrator.model_dump(mode="json"),
-            "threshold": threshold_for_share(probabilities, settings.threshold.share_strong),
+            "threshold": (threshold := _threshold(settings, rows, np.flatnonzero(chosen), probabilities)),
+            "share_strong": share_at(probabilities, threshold),
         }
     write_json(work.out / "calibration.json", calibration)
+
+
+def _threshold(
+    settings: RunSettings, rows: Rows, chosen: Int[np.ndarray, " k"], probabilities: Float[np.ndarray, " k"]
+) -> float:
+    """The threshold that keeps the budget which settings name, on the calibration rows."""
+    budget, table = settings.threshold, rows.table.rows(chosen)
+    weak, strong = settings.pair.weak.name, settings.pair.strong.name
+    if budget.usd_per_day is not None and budget.queries_per_day is not None:
+        costs = (table.cost_usd[:, table.column(name)] for name in (weak, strong))
+        return threshold_for_cost(probabilities, *costs, usd_per_query=budget.usd_per_day / budget.queries_per_day)
+    if budget.quality_floor is not None:
+        return threshold_for_quality(probabilities, *table.pair_quality(weak, strong), floor=budget.quality_floor)
+    share = PRESETS[budget.preset].share_strong if budget.preset else budget.share_strong
+    return threshold_for_share(probabilities, share)
 
 
 def labels_of(rows: Rows) -> Labels:

@@ -25,8 +25,9 @@ class FixedRouter:
 
     weak, strong, sha256 = "small", "large", "f" * 64
 
-    def __init__(self, probability=0.1, thresholds=None):
+    def __init__(self, probability=0.1, thresholds=None, certificate=None):
         self.probability = probability
+        self.certificate = certificate
         self.thresholds = thresholds or {"default": 0.5}
         self.texts = []
 

@@ -1,0 +1,109 @@
+"""The threshold that holds for a request: the bundle's for its stratum, and never above what its certificate allows.
+
+Hashes are checked when a bundle is loaded; here a promise that has ended, or that names other thresholds than the
+bundle decides with, sends every query to the strong model. Costs microseconds; scores nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+import numpy as np
+from jaxtyping import Float
+
+from core.certificate_record import FORMAT
+from core.records import Stakes
+from gateway.model_names import Routed
+
+
+class RoutingBundle(Protocol):
+    """What the gateway needs of a bundle; `models.bundle.Bundle` is one."""
+
+    @property
+    def weak(self) -> str:
+        """Name of the weak model the bundle was calibrated for."""
+        ...
+
+    @property
+    def strong(self) -> str:
+        """Name of the strong model the bundle was calibrated for."""
+        ...
+
+    @property
+    def sha256(self) -> str:
+        """Hash of everything in the bundle that decides."""
+        ...
+
+    @property
+    def thresholds(self) -> Mapping[str, float | None]:
+        """Threshold per stratum, with `default`; None sends the stratum to the strong model."""
+        ...
+
+    @property
+    def certificate(self) -> Mapping[str, Any] | None:
+        """The evidence for a promise; None where thresholds keep a budget alone."""
+        ...
+
+    def probabilities(self, texts: Sequence[str]) -> Float[np.ndarray, " n"]:
+        """Calibrated probability that the strong model is needed, a text."""
+        ...
+
+
+def threshold_in_force(
+    bundle: RoutingBundle, asked: Routed, *, stakes: Stakes, now: datetime
+) -> tuple[float, tuple[str, ...]] | str:
+    """The threshold and the reasons that go on record with it; or the reason why the strong model answers.
+
+    | the bundle | the request | threshold |
+    |---|---|---|
+    | has no certificate | names its own | its own |
+    | has no certificate | names none | the stratum's, else the default |
+    | has one that ended, or that is not about its thresholds | any | none: strong |
+    | has one | of a stratum that is not certified | none: strong |
+    | has one | names its own, above the certified one | the certified one, on record |
+    """
+    fault = None if bundle.certificate is None else certificate_fault(bundle.certificate, bundle.thresholds, now=now)
+    if fault is not None:
+        return fault
+    of_stratum = _threshold_of(bundle.thresholds, asked.domain, stakes)
+    lowered: tuple[str, ...] = ()
+    if bundle.certificate is None:
+        threshold = of_stratum if asked.threshold is None else asked.threshold
+    elif of_stratum is None:
+        return "not_certified"
+    elif asked.threshold is not None and asked.threshold > of_stratum:
+        threshold, lowered = of_stratum, ("threshold_lowered_to_certified",)
+    else:
+        threshold = of_stratum if asked.threshold is None else asked.threshold
+    if threshold is None or not 0.0 <= threshold <= 1.0:
+        return "no_threshold"
+    return threshold, lowered
+
+
+def certificate_fault(
+    certificate: Mapping[str, Any], thresholds: Mapping[str, float | None], *, now: datetime
+) -> str | None:
+    """Why a certificate does not hold now; None when it does. What cannot be read does not hold."""
+    try:
+        if certificate["format"] != FORMAT:
+            return "certificate_mismatch"
+        expires_at = datetime.fromisoformat(certificate["expires_at"])
+        named: dict[str, float | None] = {"default": None, **certificate["budgets"]}
+        named |= {one["stratum"]: one["threshold"] if one["is_certified"] else None for one in certificate["strata"]}
+        if now >= expires_at:
+            return "certificate_expired"
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return "certificate_mismatch"
+    return None if named == dict(thresholds) else "certificate_mismatch"
+
+
+def _threshold_of(thresholds: Mapping[str, float | None], domain: str | None, stakes: Stakes) -> float | None:
+    """The most specific threshold: of the domain at these stakes, else of the domain, else the default's."""
+    if domain is None:
+        return thresholds.get("default")
+    for stratum in (f"{domain}/{stakes}", domain):
+        if stratum in thresholds:
+            return thresholds[stratum]
+    if any(stratum.startswith(f"{domain}/") for stratum in thresholds):
+        return None  # the domain has thresholds, and none for these stakes
+    return thresholds.get("default")
