@@ -4,6 +4,8 @@ Rooms declare their tables on `METADATA` in modules that pyproject.toml lists (`
 all of them whoever opens it first. A store carries the revision of its tables (`core.migrations`).
 """
 
+import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import entry_points
@@ -67,9 +69,10 @@ def open_store(url: str) -> sa.Engine:
 def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
     """One write transaction: committed at the end, rolled back on any error.
 
-    SQLite takes its write lock at once (`BEGIN IMMEDIATE`), so two writers queue instead of colliding.
+    SQLite takes its write lock at once (`BEGIN IMMEDIATE`), so two writers queue instead of colliding. Writers of one
+    process queue before that: SQLite's own waiting is a sleep that grows, and whoever comes later may be served first.
     """
-    with engine.connect().execution_options(preceptor_write=True) as connection, connection.begin():
+    with _turn(engine), engine.connect().execution_options(preceptor_write=True) as connection, connection.begin():
         yield connection
 
 
@@ -113,6 +116,26 @@ def revision_of(connection: sa.Connection) -> str | None:
 def without_foreign_keys(url: sa.URL) -> sa.Engine:
     """An engine for upgrades: SQLite rebuilds tables, and must not follow their keys meanwhile."""
     return _sqlite(url, foreign_keys="OFF") if url.get_backend_name() == "sqlite" else _server(url)
+
+
+@contextmanager
+def _turn(engine: sa.Engine) -> Iterator[None]:
+    """Wait for this process's other writers to the same SQLite file; never longer than SQLite itself would."""
+    if engine.dialect.name != "sqlite":
+        yield
+        return
+    with _LOCKS_LOCK:
+        lock = _LOCKS.setdefault(engine, threading.Lock())
+    is_held = lock.acquire(timeout=BUSY_TIMEOUT_S)
+    try:
+        yield
+    finally:
+        if is_held:
+            lock.release()
+
+
+_LOCKS: "weakref.WeakKeyDictionary[sa.Engine, threading.Lock]" = weakref.WeakKeyDictionary()
+_LOCKS_LOCK = threading.Lock()
 
 
 def _sqlite(url: sa.URL, *, foreign_keys: str = "ON") -> sa.Engine:
