@@ -71,7 +71,7 @@ def create_app(
         clock: tells the time.
     """
     create_tables(engine)
-    app, pages = create_shell("Labeling", rooms={"labeling": HERE}, hosts=hosts)
+    app, pages = create_shell("Labeling", rooms={"labeling": HERE}, navigation=NAVIGATION, hosts=hosts)
     limits = SessionLimits(idle=timedelta(minutes=access.idle_minutes), lifetime=timedelta(hours=access.session_hours))
     guard = Guard(engine, clock, limits, require_totp=access.require_totp)
     site = Site(app, pages, engine, guard, clock, settings)

@@ -19,8 +19,8 @@ One rule for every kind of router. q_w and q_s are the qualities in [0, 1] of th
 A mark *acceptable for release?* stands above the verdict: "strong better, and the weak answer is acceptable" is 1, 1.
 Ties count and are never dropped. *Neither acceptable* is a class of its own and never a win of the weak model: a
 classifier that met it as a tie would learn to send hopeless queries to the weak model. Where experts disagree their
-qualities are averaged first (`labeling.consensus`), so one vote each way is (1/2, 1/2): strong 0, either 1/2, neither
-1/2. A row without both qualities is NaN in every target.
+qualities are averaged first (`labeling.quality.consensus`), so one vote each way is (1/2, 1/2): strong 0, either 1/2,
+neither 1/2. A row without both qualities is NaN in every target.
 
 Class imbalance is left as it is: the losses are proper, so probabilities come out right at any base rate, and no row is
 dropped, repeated or weighed by its class. Sizes: n rows.

@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 
 from core.errors import DataError, NotEnoughLabels
 from core.records import Judgement, Verdict
-from labeling.consensus import consensus_of
+from labeling.quality.consensus import consensus_of
 from models.targets import effective_n, pair_quality, row_weights, targets_of
 from models.training.network import CLASSES
 
