@@ -5,10 +5,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from core.data_classes import DataClass as DataClass
 from core.settings_section import Settings
-
-DataClass = Literal["synthetic", "public", "deidentified", "limited", "identified"]
-"""What kind of texts: made up; public; de-identified; a limited data set under an agreement; identified."""
 
 
 class LabelingSettings(Settings):

@@ -16,31 +16,11 @@ from core.certificate_settings import CertificateSettings
 from core.errors import SettingsError
 from core.gate_settings import GateSettings
 from core.labeling_settings import LabelingSettings
+from core.model_settings import ModelSettings as ModelSettings
 from core.report_settings import ReportSettings
 from core.settings_section import Settings
 from core.threshold_settings import ThresholdSettings
 from core.training_settings import NetworkSettings, TrainingSettings
-
-
-class ModelSettings(Settings):
-    """One of the two models of the pair."""
-
-    name: str = Field(min_length=1)
-    """The model's name, as the data files and the upstream endpoint know it."""
-    base_url: str | None = None
-    """OpenAI-compatible endpoint, up to and with `/v1`. Needed to serve and to ask for answers, not to train."""
-    api_key_env: str | None = None
-    """Environment variable that holds the endpoint's key; unset means no key is sent."""
-    usd_per_million_input: float = Field(0.0, ge=0)
-    """Price of a million input tokens, in US dollars."""
-    usd_per_million_output: float = Field(0.0, ge=0)
-    """Price of a million output tokens, in US dollars."""
-    timeout_s: float = Field(60.0, gt=0)
-    """Seconds to wait for an answer before the call counts as failed."""
-    may_see_identified: bool = False
-    """Whether texts of patients may be sent to this endpoint, as under a business associate agreement.
-    Unset, `label import --ask` sends texts of the classes `limited` and `identified`, and texts in which an
-    identifier was found, only to an endpoint on this machine."""
 
 
 class PairSettings(Settings):

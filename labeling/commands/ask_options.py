@@ -13,11 +13,11 @@ import click
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-    from core.settings import ModelSettings, RunSettings
-    from labeling.asking.answer_file import AnswerFile
-    from labeling.asking.asking import AskReport
-    from labeling.asking.endpoint import Endpoint
-    from labeling.asking.spending import Estimate
+    from core.answer_file import AnswerFile
+    from core.asking import AskReport
+    from core.endpoint import Endpoint
+    from core.settings import RunSettings
+    from core.spending import Estimate
     from labeling.content.sources import Source
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -66,10 +66,11 @@ def asked_source(
         PreceptorError: there are no settings, an endpoint is missing or may not be sent these texts, or answers are
             missing and --skip-failed was not given.
     """
+    from core.answer_file import AnswerFile
+    from core.asking import Asking, AskRules
+    from core.endpoint import endpoint_of
     from core.errors import DataError, PreceptorError
-    from labeling.asking.answer_file import AnswerFile
-    from labeling.asking.asking import Asking, AskRules
-    from labeling.asking.questions import questions_in
+    from labeling.content.questions import questions_in
 
     if settings is None:
         raise PreceptorError("--ask needs the two models' endpoints. Name the settings that hold them: --config FILE.")
@@ -79,7 +80,7 @@ def asked_source(
             f"--ask asks '{pair.weak.name}' and '{pair.strong.name}', which the settings name. "
             "Leave out --weak and --strong."
         )
-    endpoints = [_endpoint(role, model, data_class) for role, model in (("weak", pair.weak), ("strong", pair.strong))]
+    endpoints = [endpoint_of(f"pair.{role}", getattr(pair, role), data_class) for role in ("weak", "strong")]
     questions, tally = questions_in(replace(source, answered={}), data_class=data_class)
     if tally.faults:
         raise DataError(tally.faults, "Mend these rows (docs/labeling.md shows the form), then import again.")
@@ -108,29 +109,6 @@ def asked_source(
         }
     skips = where["skip_failed"] or dry_run
     return Asked(replace(source, answered=given, skips_unanswered=skips), estimates)
-
-
-def _endpoint(role: str, model: "ModelSettings", data_class: str) -> "Endpoint":
-    from core.errors import SettingsError
-    from labeling.asking.endpoint import Endpoint
-
-    if model.base_url is None:
-        raise SettingsError(f"pair.{role}.base_url is not set, so '{model.name}' cannot be asked. Name its endpoint.")
-    endpoint = Endpoint(
-        model.name,
-        model.base_url,
-        api_key_env=model.api_key_env,
-        usd_per_million_input=model.usd_per_million_input,
-        usd_per_million_output=model.usd_per_million_output,
-        timeout_s=model.timeout_s,
-        may_see_identified=model.may_see_identified,
-    )
-    if not endpoint.may_be_sent(data_class, has_findings=False):
-        raise SettingsError(
-            f"Texts of the class '{data_class}' may not leave this machine, and pair.{role}.base_url is "
-            f"{model.base_url}. Where an agreement allows it, set pair.{role}.may_see_identified: true."
-        )
-    return endpoint
 
 
 def _beside(engine: "sa.Engine") -> Path:

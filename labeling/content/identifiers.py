@@ -9,20 +9,8 @@ from collections.abc import Sequence
 from labeling.phi.chain import default_chain
 from labeling.phi.findings import Finding
 
-HOLDING_CLASSES = frozenset({"deidentified", "limited", "identified"})
-"""Kinds of texts of which an item with a finding is held back; of made-up and public texts it is only reported."""
-
 CITED_KINDS = frozenset({"date", "city", "url"})
 """Kinds that an expert's reason may hold: it cites guidelines by date and place."""
-
-
-def holds(data_class: str) -> bool:
-    """Whether items with findings are held back; a class that is not known counts as identified.
-
-    >>> holds("synthetic"), holds("deidentified")
-    (False, True)
-    """
-    return data_class in HOLDING_CLASSES or data_class not in {"synthetic", "public"}
 
 
 def find_identifiers(texts: Sequence[str]) -> list[list[Finding]]:

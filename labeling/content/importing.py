@@ -13,15 +13,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from core.data_classes import holds
 from core.errors import DataError
 from core.fingerprint import of_file
 from core.items import ITEMS
 from core.ledger import Detail, append_in
+from core.model_identity import names_a_model
 from core.moments import timestamp
 from core.records import Answer
 from core.store import writing
-from labeling.content.identifiers import holds
-from labeling.content.identity import names_a_model
 from labeling.content.inspecting import ImportRules, Inspection, chunks, inspect_pairs
 from labeling.content.reports import ImportReport
 from labeling.content.rows import Entry

@@ -11,9 +11,10 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 
+from core.data_classes import holds
 from core.items import ITEMS, query_of
-from labeling.content.identifiers import count_kinds, find_identifiers, holds
-from labeling.content.identity import names_a_model
+from core.model_identity import names_a_model
+from labeling.content.identifiers import count_kinds, find_identifiers
 from labeling.content.query_overlap import QueryOverlap
 from labeling.content.reports import MINUTES_A_PAIR, ImportReport
 from labeling.content.rows import Entry

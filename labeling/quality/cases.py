@@ -14,8 +14,8 @@ import sqlalchemy as sa
 from core.access import Act, Actor, Facts, require
 from core.errors import PreceptorError
 from core.items import ITEMS, SHOWN_STATES, query_of
+from core.model_identity import masked_identity
 from core.records import Judgement, Query
-from labeling.content.identity import masked_identity
 from labeling.judging.ballots import Choice, in_pair_order
 from labeling.judging.form import choice_of
 from labeling.judging.submitting import judgements_where

@@ -14,9 +14,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from core.items import ITEMS, may_be_shown, query_of
+from core.model_identity import masked_identity
 from core.records import Query
 from core.store import writing
-from labeling.content.identity import masked_identity
 from labeling.queueing.dealing import DEFAULT_RULES, OfferRules, purposes, turns_left
 from labeling.queueing.places import release_expired, take
 from labeling.queueing.sides import anchor_is_left, is_swapped

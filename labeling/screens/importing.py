@@ -8,9 +8,9 @@ from fastapi.responses import RedirectResponse
 from starlette.datastructures import UploadFile
 
 from core.access import Act, Actor
+from core.data_classes import holds
 from core.errors import PreceptorError
 from core.labeling_settings import DataClass, LabelingSettings
-from labeling.content.identifiers import holds
 from labeling.content.importing import write_pairs
 from labeling.content.inspecting import ImportRules, inspect_pairs
 from labeling.content.rows import MAPPABLE_FIELDS, mapping_of

@@ -19,14 +19,14 @@ import sqlalchemy as sa
 import uvicorn
 from click.testing import CliRunner
 
+from core.answer_file import AnswerFile
+from core.asking import Asking, AskRules
+from core.endpoint import Endpoint
 from core.errors import PreceptorError, SettingsError
 from core.ledger import Ledger
 from core.store import open_store
-from labeling.asking.answer_file import AnswerFile
-from labeling.asking.asking import Asking, AskRules
-from labeling.asking.endpoint import Endpoint
-from labeling.asking.questions import questions_in
 from labeling.commands.group import label
+from labeling.content.questions import questions_in
 from labeling.content.sources import Source
 from labeling.tables import ANSWERS, PAIRS
 from tests.labeling.conftest import write_rows

@@ -12,15 +12,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from types import TracebackType
-from typing import Any, Self
+from types import MappingProxyType, TracebackType
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 import httpx2
 
+from core.data_classes import holds
 from core.errors import SettingsError
 from core.records import Message
-from labeling.content.identifiers import holds
+
+if TYPE_CHECKING:
+    from core.model_settings import ModelSettings
 
 FATAL_STATUSES = frozenset({401, 403, 404})
 """Statuses that every further question would meet too: a wrong key, no right, no such model."""
@@ -109,8 +112,15 @@ class Client:
     ) -> None:
         await self._http.aclose()
 
-    async def ask(self, messages: Sequence[Message], *, max_tokens: int | None, now: datetime) -> Reply:
-        """The model's answer to a conversation.
+    async def ask(
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int | None,
+        now: datetime,
+        options: Mapping[str, object] = MappingProxyType({}),
+    ) -> Reply:
+        """The model's answer to a conversation; `options` are further fields of the request.
 
         Raises:
             NoAnswer: it is out of reach, too slow, refuses, or its reply holds no text.
@@ -118,6 +128,7 @@ class Client:
         body: dict[str, Any] = {
             "model": self.endpoint.model,
             "messages": [{"role": message.role, "content": message.content} for message in messages],
+            **options,
         }
         if max_tokens is not None:
             body["max_tokens"] = max_tokens
@@ -143,6 +154,31 @@ class Client:
                 is_fatal=status in FATAL_STATUSES,
             )
         return _reply(response.content, latency_ms)
+
+
+def endpoint_of(section: str, model: "ModelSettings", data_class: str) -> Endpoint:
+    """The endpoint that a section of the settings, such as `pair.weak`, names.
+
+    Raises:
+        SettingsError: it names none, or texts of this class may not be sent there.
+    """
+    if model.base_url is None:
+        raise SettingsError(f"{section}.base_url is not set, so '{model.name}' cannot be asked. Name its endpoint.")
+    endpoint = Endpoint(
+        model.name,
+        model.base_url,
+        api_key_env=model.api_key_env,
+        usd_per_million_input=model.usd_per_million_input,
+        usd_per_million_output=model.usd_per_million_output,
+        timeout_s=model.timeout_s,
+        may_see_identified=model.may_see_identified,
+    )
+    if not endpoint.may_be_sent(data_class, has_findings=False):
+        raise SettingsError(
+            f"Texts of the class '{data_class}' may not leave this machine, and {section}.base_url is "
+            f"{model.base_url}. Where an agreement allows it, set {section}.may_see_identified: true."
+        )
+    return endpoint
 
 
 def is_on_this_machine(base_url: str) -> bool:

@@ -97,7 +97,7 @@ class AnswerFile:
             try:
                 answer = GivenAnswer.model_validate(json.loads(line))
             except (ValueError, ValidationError):
-                faults.append(f"{self.path}:{number}: not an answer of `preceptor label import --ask`")
+                faults.append(f"{self.path}:{number}: not an answer that was asked for")
                 continue
             self.answers[answer.key] = answer
         if faults:

@@ -11,12 +11,12 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from core.answer_file import AnswerFile, GivenAnswer
+from core.endpoint import Client, Endpoint, NoAnswer, Reply
 from core.moments import timestamp
-from labeling.asking.answer_file import AnswerFile, GivenAnswer
-from labeling.asking.endpoint import Client, Endpoint, NoAnswer, Reply
-from labeling.asking.pacing import Pace
-from labeling.asking.questions import Question, open_questions
-from labeling.asking.spending import Budget, Estimate, OutputLengths, cost_of, estimate, most_tokens_of
+from core.pacing import Pace
+from core.questions import Question, open_questions
+from core.spending import Budget, Estimate, OutputLengths, cost_of, estimate, most_tokens_of
 
 LONGEST_WAIT_S = 60.0
 """Of the waits that we choose; what an endpoint asks for in Retry-After may be longer, up to an hour."""
@@ -102,7 +102,7 @@ class Asking:
                 endpoint,
                 [
                     one.messages
-                    for one in open_questions(endpoint, questions, self.file)
+                    for one in open_questions(endpoint.model, questions, self.file)
                     if self.may_send(endpoint, one)
                 ],
                 n_output=self.lengths.expected(endpoint.model),
@@ -129,7 +129,7 @@ class Asking:
             clients = [await stack.enter_async_context(Client(endpoint)) for endpoint in endpoints]
             async with asyncio.TaskGroup() as group:
                 for client in clients:
-                    left = deque(open_questions(client.endpoint, questions, self.file))
+                    left = deque(open_questions(client.endpoint.model, questions, self.file))
                     pace = Pace(self.rules.requests_per_minute)
                     for _ in range(self.rules.n_parallel):
                         group.create_task(self._work(client, left, pace))
@@ -181,7 +181,9 @@ class Asking:
         for n_before in range(rules.n_tries):
             await pace.turn()
             try:
-                return await client.ask(question.messages, max_tokens=rules.max_tokens, now=self.clock())
+                return await client.ask(
+                    question.messages, max_tokens=rules.max_tokens, now=self.clock(), options=question.options
+                )
             except NoAnswer as none:
                 if not none.is_transient or n_before + 1 == rules.n_tries or self.stopped:
                     raise

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import fsum, inf
 
+from core.answer_file import GivenAnswer
+from core.endpoint import Endpoint
 from core.records import Message
-from labeling.asking.answer_file import GivenAnswer
-from labeling.asking.endpoint import Endpoint
 
 CHARS_A_TOKEN = 4
 """Characters of English text in a token, roughly; other languages have fewer."""

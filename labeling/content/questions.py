@@ -1,25 +1,10 @@
 """The questions of rows: what there is to ask, once each however many rows ask it."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-
 from core.fingerprint import of_text
-from core.records import Message
-from labeling.asking.answer_file import AnswerFile
-from labeling.asking.endpoint import Endpoint
+from core.questions import Question
 from labeling.content.identifiers import kinds_of
 from labeling.content.rows import fault_sentences, query_in
 from labeling.content.sources import Source, Tally
-
-
-@dataclass(frozen=True)
-class Question:
-    """A conversation to be answered, and where it stands."""
-
-    place: str
-    messages_sha256: str
-    messages: tuple[Message, ...]
-    has_findings: bool
 
 
 def questions_in(source: Source, *, data_class: str) -> tuple[list[Question], Tally]:
@@ -38,6 +23,6 @@ def questions_in(source: Source, *, data_class: str) -> tuple[list[Question], Ta
     return list(questions.values()), tally
 
 
-def open_questions(endpoint: Endpoint, questions: Iterable[Question], file: AnswerFile) -> list[Question]:
-    """Questions to which this model has given no answer yet."""
-    return [one for one in questions if (endpoint.model, one.messages_sha256) not in file.answers]
+def has_identifiers(text: str) -> bool:
+    """Whether an identifier of a patient was found in a text."""
+    return bool(kinds_of([text]))

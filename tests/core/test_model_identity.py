@@ -1,6 +1,6 @@
 import pytest
 
-from labeling.content.identity import masked_identity, names_a_model
+from core.model_identity import masked_identity, names_a_model
 
 
 @pytest.mark.parametrize("text", ["As GPT-4, I code I10.", "I am Claude.", "I'm a model trained by OpenAI."])
