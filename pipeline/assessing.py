@@ -2,23 +2,32 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 from safetensors.numpy import load_file
 
 from assurance.calibration import check_calibration
 from assurance.curves import CostQualityCurve, cost_quality_curve, oracle_curve, random_curve
 from assurance.thresholds import share_on_new_traffic
 from core.calibrator import Calibrator
+from core.errors import NotEnoughLabels
 from core.settings import RunSettings
 from pipeline.engine import Work
 from pipeline.evaluation import Evaluation, evaluate_routers
 from pipeline.evidence import Measured, evidence_of
 from pipeline.gates import EVIDENCE
 from pipeline.report import Operating, RunReport, thinned, write_report
+from pipeline.report_parts import (
+    certificate_in,
+    data_facts,
+    lineage_of,
+    model_facts,
+    money_of,
+    plan_of,
+    thresholds_of,
+)
+from pipeline.report_slices import Tested, slices_of
 from pipeline.results import Rows, load_rows, read_json
 from pipeline.training import ROUTERS
 
@@ -32,28 +41,20 @@ def evaluate(settings: RunSettings, work: Work) -> None:
     quality = table.pair_quality(*pair)
     scores = {name: column[test] for name, column in load_file(work.inputs["train"] / "scores.safetensors").items()}
     scores = {name: scores[name] for name in (*ROUTERS, *sorted(scores.keys() - set(ROUTERS)))}
-    evaluation = evaluate_routers(
-        scores,
-        quality,
-        pair=pair,
-        groups=rows.component[test],
-        n_resamples=settings.evaluation.n_resamples,
-    )
     calibration = read_json(work.inputs["calibrate"] / "calibration.json")["adapted"]
     probabilities = Calibrator.model_validate(calibration["calibrator"]).apply(scores["adapted"])
-    needed = quality[1] > quality[0]
-    report = RunReport(
-        name=settings.name,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        target=", ".join(settings.data.target_domains),
-        rows=_counts(rows.parts),
-        sources=read_json(work.inputs["prepare"] / "summary.json")["rows_by_source"],
-        evaluation=evaluation,
-        calibration=check_calibration(probabilities, needed, rng=np.random.default_rng(0)),
-        operating=_operating(settings, rows, test, probabilities, calibration),
-        curves={name: thinned(curve) for name, curve in _curves(scores, quality).items()},
-        lineage=_lineage(settings, work),
+    weak_usd, strong_usd = (table.cost_usd[:, table.column(name)] for name in pair)
+    tested = Tested(
+        scores, probabilities, *quality, weak_usd, strong_usd, strata=table.strata, groups=rows.component[test]
     )
+    try:
+        evaluation = evaluate_routers(
+            scores, quality, pair=pair, groups=tested.groups, n_resamples=settings.evaluation.n_resamples
+        )
+    except NotEnoughLabels as error:
+        path = write_report(_report(settings, work, rows, tested, None), work.out)
+        raise NotEnoughLabels(f"{error} What is known stands in {path}.") from error
+    report = _report(settings, work, rows, tested, evaluation)
     write_report(report, work.out)
     evidence = evidence_of(settings, work, report, Measured(rows, test, scores))
     (work.out / EVIDENCE).write_text(evidence.model_dump_json(indent=1) + "\n", encoding="utf-8")
@@ -75,55 +76,68 @@ def headline_metrics(evaluation: Evaluation) -> dict[str, float]:
     return metrics
 
 
-def _operating(
-    settings: RunSettings,
-    rows: Rows,
-    test: np.ndarray,
-    probabilities: Float[np.ndarray, " n"],
-    calibration: Mapping[str, Any],
-) -> Operating:
-    """What the threshold does on the test rows: share, quality and cost of the routed answers."""
-    weak, strong = settings.pair.weak.name, settings.pair.strong.name
-    weak_quality, strong_quality = (column[test] for column in rows.table.pair_quality(weak, strong))
+def _report(settings: RunSettings, work: Work, rows: Rows, tested: Tested, evaluation: Evaluation | None) -> RunReport:
+    """All that the report says of the test rows, under the thresholds that the bundle will carry."""
+    calibration = read_json(work.inputs["calibrate"] / "calibration.json")["adapted"]
+    certificate = certificate_in(work)
+    thresholds = thresholds_of(certificate, calibration["threshold"])
+    least = settings.gates.min_slice_rows
+    overall, strata = slices_of(tested, thresholds, n_resamples=settings.evaluation.n_resamples, min_rows=least)
+    money = money_of(settings, tested, thresholds)
+    return RunReport(
+        name=settings.name,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        target=", ".join(settings.data.target_domains),
+        weak=settings.pair.weak.name,
+        strong=settings.pair.strong.name,
+        rows=_counts(rows.parts),
+        sources=read_json(work.inputs["prepare"] / "summary.json")["rows_by_source"],
+        evaluation=evaluation,
+        calibration=check_calibration(tested.probabilities, tested.strong > tested.weak, rng=np.random.default_rng(0)),
+        operating=_operating(settings, tested, calibration),
+        curves={name: thinned(curve) for name, curve in _curves(tested).items()},
+        lineage=lineage_of(settings, work),
+        overall=overall,
+        strata=strata,
+        small_strata={one.stratum: one.n for one in strata if one.n < least},
+        min_slice_rows=least,
+        savings=money.found,
+        no_savings=money.why_not,
+        is_per_day=money.is_per_day,
+        certificate=certificate,
+        plan="" if certificate else plan_of(settings, tested.strata),
+        data=data_facts(settings, work),
+        model=model_facts(settings, work),
+    )
+
+
+def _operating(settings: RunSettings, tested: Tested, calibration: Mapping[str, Any]) -> Operating:
+    """What the budget's threshold does on the test rows: share, quality and cost of the routed answers."""
     threshold, asked = calibration["threshold"], settings.threshold
     is_share = (asked.preset, asked.usd_per_day, asked.quality_floor) == (None, None, None)
-    to_strong = probabilities >= threshold
+    to_strong = tested.probabilities >= threshold
     share = float(to_strong.mean())
-    weak_cost, strong_cost = (rows.table.cost_usd[test, rows.table.column(name)] for name in (weak, strong))
     costs: dict[str, float] = {}
-    if not np.isnan(weak_cost).any() and not np.isnan(strong_cost).any():
+    if not np.isnan(tested.weak_usd).any() and not np.isnan(tested.strong_usd).any():
         costs = {
-            "cost_usd_per_1000": 1000 * float(np.where(to_strong, strong_cost, weak_cost).mean()),
-            "weak_cost_usd_per_1000": 1000 * float(weak_cost.mean()),
-            "strong_cost_usd_per_1000": 1000 * float(strong_cost.mean()),
+            "cost_usd_per_1000": 1000 * float(np.where(to_strong, tested.strong_usd, tested.weak_usd).mean()),
+            "weak_cost_usd_per_1000": 1000 * float(tested.weak_usd.mean()),
+            "strong_cost_usd_per_1000": 1000 * float(tested.strong_usd.mean()),
         }
     return Operating(
         threshold=threshold,
         budget=asked.share_strong if is_share else calibration["share_strong"],
-        share_strong=share_on_new_traffic(probabilities, threshold),
-        quality=float(np.where(to_strong, strong_quality, weak_quality).mean()),
-        random_quality=float((1 - share) * weak_quality.mean() + share * strong_quality.mean()),
+        share_strong=share_on_new_traffic(tested.probabilities, threshold),
+        quality=float(np.where(to_strong, tested.strong, tested.weak).mean()),
+        random_quality=float((1 - share) * tested.weak.mean() + share * tested.strong.mean()),
         **costs,
     )
 
 
-def _curves(
-    scores: Mapping[str, Float[np.ndarray, " n"]], quality: tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]
-) -> dict[str, CostQualityCurve]:
-    drawn = {name: cost_quality_curve(scores[name], *quality) for name in (*ROUTERS, "tfidf_ridge")}
+def _curves(tested: Tested) -> dict[str, CostQualityCurve]:
+    quality = tested.weak, tested.strong
+    drawn = {name: cost_quality_curve(tested.scores[name], *quality) for name in (*ROUTERS, "tfidf_ridge")}
     return drawn | {"random": random_curve(*quality), "oracle": oracle_curve(*quality)}
-
-
-def _lineage(settings: RunSettings, work: Work) -> dict[str, str]:
-    encoder = read_json(work.inputs["embed"] / "encoder.json")
-    summary = read_json(work.inputs["prepare"] / "summary.json")
-    return {
-        "data": summary["data_sha256"],
-        "router": settings.router.family,
-        "encoder": f"{settings.encoder.name} ({settings.encoder.runtime}) {encoder['sha256']}" if encoder else "none",
-        "settings": read_json(work.inputs["train"] / "stage.json")["key"],
-        "preceptor": version("preceptor"),
-    }
 
 
 def _counts(parts: tuple[str, ...]) -> dict[str, int]:

@@ -35,6 +35,7 @@ class Measured:
 def evidence_of(settings: RunSettings, work: Work, report: RunReport, measured: Measured) -> Evidence:
     """What the promotion gates read, the limits that were fixed before training among it."""
     evaluation = report.evaluation
+    assert evaluation is not None, "evidence is written of measured routers alone"
     first = next(iter(evaluation.routers))
     fixed = read_json(work.inputs["train"] / FIXED_GATES)
     return Evidence(

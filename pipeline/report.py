@@ -1,108 +1,41 @@
-"""The report of a run: one HTML file that needs nothing else, and one JSON file with the same content.
+"""The report of a run: one HTML file that needs nothing else, and one JSON file with every figure in it.
 
 It says first what to do, then on what evidence, then what is not known. It never fetches anything when opened.
 """
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, NamedTuple
 
 import numpy as np
 
-from assurance.bootstrap import Interval
-from assurance.calibration import CalibrationCheck
+from assurance.bands import SHARES
 from assurance.curves import CostQualityCurve
-from core.records import Record
-from pipeline.evaluation import Evaluation
-from pipeline.figures import Line, cost_quality_svg, intervals_svg, reliability_svg
+from pipeline.figures import Line, Marks, cost_quality_svg, costs_svg, intervals_svg, reliability_svg
+from pipeline.report_datasheet import datasheet_html
+from pipeline.report_numbers import number, p_value, percent, percents, signed, span, usd, usd_span
+from pipeline.report_records import (
+    LIMITS,
+    Curve,
+    DataFacts,
+    ModelFacts,
+    Operating,
+    RunReport,
+    Slice,
+)
+from pipeline.report_words import Advice, advise, label, three_sentences
 
-LABELS = {
-    "adapted": "Adapted router",
-    "base": "Base router",
-    "random": "Random",
-    "oracle": "Oracle",
-    "prompt_length": "Prompt length",
-    "topic_prior": "Topic prior",
-    "tfidf_ridge": "TF-IDF ridge",
-}
-"""What routers and floors are called on paper; other names stand as they are."""
-
-IN_A_SENTENCE = {
-    "adapted": "the adapted router",
-    "base": "the base router",
-    "random": "a coin",
-    "prompt_length": "the length of the prompt",
-    "topic_prior": "the average of its topic",
-    "tfidf_ridge": "a regression on its words",
-}
-"""The same in plain words, where no table explains them."""
+__all__ = [
+    "LIMITS", "Advice", "Curve", "DataFacts", "ModelFacts", "Operating", "RunReport", "Slice", "advise", "figures_of",
+    "label", "recovered", "render_html", "thinned", "three_sentences", "write_report",
+]  # fmt: skip
 
 POINTS_PER_CURVE = 200
 
-LIMITS = (
-    "Not certified. This version issues no certificate: the budget and the figures here are estimates, "
-    "not a promise about harm.",
-    "The figures hold for queries like the test rows. Other departments, later months or other models need new rows.",
-    "Quality is what the outcome rows say it is. Where a reference or a judge stood in for an expert, "
-    "so do these figures.",
-    "The strong model's own errors are not covered: answering always with it has the quality given above.",
-)
-"""What the report does not show, said in the report."""
+STRATA_DRAWN = 12
+"""Strata, largest first, that get figures of their own; tables hold all."""
 
-
-class Curve(Record):
-    """Points of a cost-quality curve, thinned for drawing."""
-
-    share_strong: tuple[float, ...]
-    quality: tuple[float, ...]
-
-
-class Operating(Record):
-    """What one threshold does on the test rows: a query goes to the strong model iff its probability >= threshold.
-
-    `budget` is the share of strong calls that was asked for. `share_strong` is the share on the test rows, with its
-    exact interval. `quality` is the mean quality of the routed answers, `random_quality` that of a coin with the same
-    share. Costs are in USD per 1,000 queries, None where a cost is unknown.
-    """
-
-    threshold: float
-    budget: float
-    share_strong: Interval
-    quality: float
-    random_quality: float
-    cost_usd_per_1000: float | None = None
-    weak_cost_usd_per_1000: float | None = None
-    strong_cost_usd_per_1000: float | None = None
-
-
-class RunReport(Record):
-    """All that a report says. The first router of `evaluation` is the one in question.
-
-    `rows` counts rows per part of the split. `sources` counts rows per source of the outcomes (expert, reference,
-    judge). `lineage` holds fingerprints and versions by name. `curves` holds a curve per router to be drawn, with
-    `random` and `oracle` beside them.
-    """
-
-    format: Literal["preceptor/report/1"] = "preceptor/report/1"
-    name: str
-    created: str
-    target: str
-    rows: Mapping[str, int]
-    sources: Mapping[str, int] = {}
-    evaluation: Evaluation
-    calibration: CalibrationCheck
-    operating: Operating
-    curves: Mapping[str, Curve]
-    lineage: Mapping[str, str]
-    limits: tuple[str, ...] = LIMITS
-
-
-class Advice(NamedTuple):
-    """What to do, why, and whether the evidence is for it (good), open, or against."""
-
-    mood: Literal["good", "open", "against"]
-    headline: str
-    reason: str
+ROWS_OF_DATA = range(0, len(SHARES), 10)
+"""Points of a curve in the table beside it."""
 
 
 def write_report(report: RunReport, folder: Path) -> Path:
@@ -132,22 +65,63 @@ def render_html(report: RunReport, figures: Mapping[str, str]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"label": label, "percent": percent, "span": span}
+    environment.filters |= {
+        "datasheet": datasheet_html,
+        "label": label,
+        "number": number,
+        "p_value": p_value,
+        "percent": percent,
+        "percents": percents,
+        "signed": signed,
+        "span": span,
+        "usd": usd,
+        "usd_span": usd_span,
+    }
     return environment.get_template("report.html").render(
-        report=report, advice=advise(report), recovered=recovered(report), figures=figures
+        report=report,
+        advice=advise(report),
+        sentences=three_sentences(report),
+        recovered=recovered(report),
+        figures=figures,
+        drawn=_drawn(report),
+        shares=SHARES.tolist(),
+        rows_of_data=ROWS_OF_DATA,
     )
 
 
 def figures_of(report: RunReport) -> dict[str, str]:
-    """The three figures as SVG texts by name, the same that stand in the HTML: curves, reliability, intervals."""
-    lines = {label(name): Line(curve.share_strong, curve.quality) for name, curve in report.curves.items()}
-    at = (report.operating.share_strong.estimate, report.operating.quality)
-    apgr = {label(name): figures.apgr for name, figures in report.evaluation.routers.items()}
-    return {
-        "curves": cost_quality_svg(lines, at=at),
-        "reliability": reliability_svg(report.calibration.bins),
-        "intervals": intervals_svg(apgr, reference=0.5, xlabel="APGR (0.5 is a coin)"),
+    """The figures as SVG texts by name, the same that stand in the HTML; `curves-1` is the largest stratum's."""
+    overall = report.overall
+    first = next(iter(overall.routers.values()), None)
+    figures = {
+        "curves": cost_quality_svg(
+            {label(name): Line(curve.share_strong, curve.quality) for name, curve in report.curves.items()},
+            limits=first.band if first else None,
+            marks=_marks(overall),
+            title="Quality for each budget, all test rows",
+        ),
+        "reliability": reliability_svg(report.calibration.bins, title="Reliability, all test rows"),
     }
+    if report.evaluation is not None:
+        figures["intervals"] = intervals_svg(
+            {label(name): found.apgr for name, found in report.evaluation.routers.items()},
+            reference=0.5,
+            x_label="APGR (0.5 is a coin)",
+            title="APGR of every router",
+        )
+    if report.savings is not None:
+        found = report.savings
+        figures["costs"] = costs_svg(
+            {
+                f"{report.strong} always": (found.always_strong, usd(found.always_strong)),
+                "Routed": (found.routed.estimate, usd(found.routed.estimate)),
+                f"{report.weak} always": (found.always_weak, usd(found.always_weak)),
+            },
+            title=f"Cost of {found.queries:,} queries",
+        )
+    for i, one in enumerate(_drawn(report), start=1):
+        figures |= _figures_of_stratum(one, i)
+    return figures
 
 
 def thinned(curve: CostQualityCurve) -> Curve:
@@ -164,86 +138,37 @@ def thinned(curve: CostQualityCurve) -> Curve:
     )
 
 
-def advise(report: RunReport) -> Advice:
-    """What someone who reads no statistics can act on: promote, wait, or do not.
+def recovered(report: RunReport) -> float | None:
+    """Share of the quality gap between the models that the thresholds recover on the test rows; None without a gap."""
+    weak, strong = report.overall.weak_quality.estimate, report.overall.strong_quality.estimate
+    return (report.overall.quality.estimate - weak) / (strong - weak) if strong - weak > 1e-9 else None
 
-    Promote only when the interval lies above a coin's and above every other router measured on the same rows.
-    """
-    evaluation = report.evaluation
-    first, figures = next(iter(evaluation.routers.items()))
-    others = evaluation.better_than
-    better = [name for name, difference in others.items() if difference.high < 0]
-    open_to = [name for name, difference in others.items() if difference.low <= 0 <= difference.high]
-    name = _plain(first)
-    if figures.apgr.low <= 0.5:
-        return Advice(
-            "against",
-            f"Do not promote {name}.",
-            "On queries it had not seen it cannot be told from a coin. Label more queries, or queries closer to these.",
+
+def _drawn(report: RunReport) -> list[Slice]:
+    """The strata with figures; none where there is one stratum, which is all rows over again."""
+    shown = [one for one in report.strata if one.routers]
+    return shown[:STRATA_DRAWN] if len(report.strata) > 1 else []
+
+
+def _figures_of_stratum(one: Slice, i: int) -> dict[str, str]:
+    shares = tuple(SHARES.tolist())
+    lines = {label(name): Line(shares, study.band.quality) for name, study in one.routers.items() if study.band}
+    figures = {}
+    if lines:
+        lines["Random"] = Line((0.0, 1.0), (one.weak_quality.estimate, one.strong_quality.estimate))
+        figures[f"curves-{i}"] = cost_quality_svg(
+            lines,
+            limits=next(iter(one.routers.values())).band,
+            marks=_marks(one),
+            name=f"curves-{i}",
+            title=f"Quality for each budget, {one.stratum}",
         )
-    if better:
-        return Advice(
-            "against",
-            f"Do not promote {name}.",
-            f"{_capital(_listed(better))} did better on the same queries. Use that instead, or label more queries.",
+    if one.calibration:
+        figures[f"reliability-{i}"] = reliability_svg(
+            one.calibration.bins, name=f"reliability-{i}", title=f"Reliability, {one.stratum}"
         )
-    if open_to:
-        return Advice(
-            "open",
-            f"{_capital(name)} is better than a coin, but not yet proven.",
-            f"It could not be shown to beat {_listed(open_to)} on these queries. More labels would decide it.",
-        )
-    beaten = f"{_listed(list(others))}, each" if others else "a coin"
-    return Advice(
-        "good",
-        f"{_capital(name)} is ready for promotion.",
-        f"On queries it had not seen it beat {beaten} by more than chance explains.",
-    )
+    return figures
 
 
-def recovered(report: RunReport) -> float:
-    """Share of the quality gap between the models that the threshold recovers on the test rows."""
-    evaluation = report.evaluation
-    gap = evaluation.strong_quality - evaluation.weak_quality
-    return (report.operating.quality - evaluation.weak_quality) / gap
-
-
-def label(name: str) -> str:
-    """The name on paper.
-
-    >>> label("tfidf_ridge"), label("my-router")
-    ('TF-IDF ridge', 'my-router')
-    """
-    return LABELS.get(name, name)
-
-
-def percent(share: float, digits: int = 0) -> str:
-    r"""A share as a percentage; its sign never stands on a line alone.
-
-    >>> percent(0.304), percent(0.304, 1)
-    ('30\xa0%', '30.4\xa0%')
-    """
-    return f"{share * 100:.{digits}f}\N{NO-BREAK SPACE}%"
-
-
-def span(interval: Interval, *, sign: bool = False) -> str:
-    """The limits of an interval in words that are read aloud rightly.
-
-    >>> span(Interval(estimate=0.7, low=0.65, high=0.75)), span(Interval(estimate=0.1, low=-0.02, high=0.2), sign=True)
-    ('0.650 to 0.750', '−0.020 to +0.200')
-    """
-    form = "+.3f" if sign else ".3f"
-    return f"{interval.low:{form}} to {interval.high:{form}}".replace("-", "−")
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
-def _plain(name: str) -> str:
-    return IN_A_SENTENCE.get(name, name)
-
-
-def _listed(names: list[str]) -> str:
-    plain = [_plain(name) for name in names]
-    return plain[0] if len(plain) == 1 else ", ".join(plain[:-1]) + " and " + plain[-1]
+def _marks(one: Slice) -> Marks:
+    return Marks(policy=(one.share_strong.estimate, one.quality.estimate), knee=one.knee)
