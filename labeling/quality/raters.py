@@ -20,10 +20,11 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from assurance.bounds import binomial_upper
-from assurance.position_effect import PositionEffect, Side, position_effect
+from assurance.position_effect import PositionEffect
 from assurance.self_agreement import SelfAgreement, self_agreement
 from labeling.quality.gold import Rate, rate
 from labeling.quality.label_columns import CANNOT, PURPOSES, Labels
+from labeling.quality.sides import Sides, effect_of, sides_of
 
 ENOUGH_TO_REMARK = 20
 DELTA = 0.05
@@ -47,16 +48,6 @@ class Rater:
     again: SelfAgreement
     gold: Rate | None
     remarks: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Sides:
-    """The preference for a side over all experts, and how often the strong answer wins without it."""
-
-    effect: PositionEffect
-    """Over all pairs."""
-    of_strong: PositionEffect | None
-    """Over pairs whose strong model is named: its win rates are the strong answer's. None where there is no such."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +86,7 @@ def raters_of(labels: Labels, *, rulings: Mapping[str, int], gold: Mapping[str, 
                 n=int(own.sum()),
                 n_cannot=int(np.sum(own & (work.verdict == CANNOT))),
                 median_active_s=float(np.median(times)) if len(times) else None,
-                position=_effect(work, own),
+                position=effect_of(work, own),
                 with_others=rate(int(n_fit[code]), int(n_compared[code])) if n_compared[code] else None,
                 again=self_agreement(*repeats[repeats[:, 0] == code, 1:].T),
                 gold=gold.get(name),
@@ -104,10 +95,7 @@ def raters_of(labels: Labels, *, rulings: Mapping[str, int], gold: Mapping[str, 
     confusion = np.zeros((N_VERDICTS, N_VERDICTS), dtype=np.int64)
     own_tier, other_tier = work.by_tier(work.verdict), work.by_tier(reference)
     np.add.at(confusion, (own_tier[compared], other_tier[compared]), 1)
-    everyone = np.ones(len(work), dtype=bool)
-    is_named = work.first_is_strong[work.pair] >= 0
-    sides = Sides(_effect(work, everyone), _effect(work, is_named) if is_named.any() else None)
-    return Raters(_with_remarks(raters, work, pass_share), sides, confusion)
+    return Raters(_with_remarks(raters, work, pass_share), sides_of(work), confusion)
 
 
 def others_verdict(work: Labels, rulings: Mapping[str, int]) -> Int[np.ndarray, " n"]:
@@ -125,15 +113,6 @@ def others_verdict(work: Labels, rulings: Mapping[str, int]) -> Int[np.ndarray, 
     ruled = np.array([rulings.get(pair, -1) for pair in work.pairs], dtype=np.int64)
     ruled = np.where(ruled == CANNOT, -1, ruled)[work.pair] if len(work.pairs) else np.zeros(0, dtype=np.int64)
     return np.where(ruled >= 0, ruled, np.where(has_majority, best, -1))
-
-
-def _effect(work: Labels, which: Bool[np.ndarray, " n"]) -> PositionEffect:
-    """The preference for a side; where nobody said which model is the strong one, the pair's first stands for it."""
-    anchor_is_first = work.first_is_strong[work.pair] != 0
-    first_on_left = ~work.swapped
-    preferred = np.array([Side.LEFT, Side.RIGHT, Side.NEITHER, Side.NEITHER, Side.NEITHER])[work.verdict]
-    preferred = np.where(first_on_left, preferred, -preferred)
-    return position_effect((anchor_is_first == first_on_left)[which], preferred[which])
 
 
 def _repeats(labels: Labels) -> Int[np.ndarray, "r 3"]:
