@@ -1,5 +1,7 @@
 """Commands about the store itself: which revision its tables have, and bringing it to this release's."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +35,7 @@ def status(store_url: str | None, config: Path | None) -> None:
     from core.store import declare_tables, revision_of
 
     declare_tables()
-    with _engine(store_url, config).connect() as connection:
+    with _opened(store_url, config) as engine, engine.connect() as connection:
         revision = revision_of(connection)
     if revision == HEAD:
         click.echo(f"Revision {revision}, which this release needs.")
@@ -51,7 +53,7 @@ def status(store_url: str | None, config: Path | None) -> None:
 def upgrade(store_url: str | None, config: Path | None, *, by: str | None, yes: bool) -> None:
     """Bring a store of an earlier release to this one's tables, in one transaction.
 
-    A SQLite store is copied first, beside itself. Back up a PostgreSQL database before you start.
+    Stop the servers first. A SQLite store is copied, beside itself; back up a PostgreSQL database yourself.
 
     Example: preceptor store upgrade --store sqlite:///preceptor.db --yes
     """
@@ -59,22 +61,38 @@ def upgrade(store_url: str | None, config: Path | None, *, by: str | None, yes: 
     from datetime import UTC, datetime
 
     from core.migrations import HEAD
-    from core.upgrading import backup, upgrade_store
+    from core.upgrading import backup, needs_upgrade, upgrade_store
 
-    engine = _engine(store_url, config)
-    if not yes:
-        click.confirm(f"Upgrade {engine.url.render_as_string(hide_password=True)} to revision {HEAD}?", abort=True)
-    copy = backup(engine)
-    if copy is not None:
-        click.echo(f"Copied to {copy}")
-    before = upgrade_store(engine, by=by or getpass.getuser(), now=datetime.now(UTC))
-    click.echo(f"From revision {before} to {HEAD}." if before != HEAD else f"Revision {HEAD} already: nothing to do.")
+    with _opened(store_url, config) as engine:
+        if needs_upgrade(engine):
+            if not yes:
+                click.confirm(
+                    f"Upgrade {engine.url.render_as_string(hide_password=True)} to revision {HEAD}?", abort=True
+                )
+            copy = backup(engine)
+            if copy is not None:
+                click.echo(f"Copied to {copy}")
+        done = upgrade_store(engine, by=by or getpass.getuser(), now=datetime.now(UTC))
+    for remark in done.remarks:
+        click.echo(remark)
+    if done.revision_before is None:
+        click.echo(f"The store was empty. It has the tables of revision {HEAD} now.")
+    elif done.revision_before == HEAD:
+        click.echo(f"Revision {HEAD} already: nothing to do.")
+    else:
+        click.echo(f"From revision {done.revision_before} to {HEAD}. Everyone signs in again.")
+        click.echo("Next: preceptor label invite NAME")
 
 
-def _engine(store_url: str | None, config: Path | None) -> "sa.Engine":
+@contextmanager
+def _opened(store_url: str | None, config: Path | None) -> "Iterator[sa.Engine]":
     from core.settings import load_settings
     from core.store import open_store
 
     if store_url is None:
         store_url = "sqlite:///preceptor.db" if config is None else load_settings(config).store_url
-    return open_store(store_url)
+    engine = open_store(store_url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()

@@ -1,12 +1,14 @@
 """Whether judgements and rulings in the store are those that the ledger tells of; else no version is frozen."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
 from core.errors import LedgerError
 from core.fingerprint import canonical_json
 from core.ledger import EVENTS
+from core.migrations import UNMARKED
 from core.records import Judgement
 from labeling.judging.submitting import judgements_where, ledger_details
 from labeling.quality.adjudicating import ledger_details as ledger_of_ruling
@@ -14,6 +16,9 @@ from labeling.quality.rulings import ruling_of
 from labeling.tables import ADJUDICATIONS, stands
 
 RULED = "adjudicate"
+
+TOLD_BEFORE_0002 = ("pair", "verdict", "first_acceptable", "second_acceptable", "swapped")
+"""What the ledger told of a judgement before revision 0002 of the store, in events before that upgrade's alone."""
 
 
 def check_against_ledger(connection: sa.Connection) -> None:
@@ -32,11 +37,12 @@ def _compare(connection: sa.Connection, rows: Sequence[Judgement], *, last_seq: 
     events = connection.execute(sa.select(EVENTS).where(EVENTS.c.action.in_(("judge.submit", "judge.retract")))).all()
     told = {event.subject: event for event in events if event.action == "judge.submit"}
     retracted = {event.subject: event.seq for event in events if event.action == "judge.retract"}
-    standing = {row.id: canonical_json(ledger_details(row)) for row in rows}
+    upgraded_seq = _upgraded_seq(connection)
+    standing = {row.id: row for row in rows}
     changed = [
         judgement
-        for judgement, content in standing.items()
-        if judgement not in told or told[judgement].details != content
+        for judgement, row in standing.items()
+        if judgement not in told or not _fits(told[judgement], row, upgraded_seq=upgraded_seq)
     ]
     revived = [judgement for judgement in standing if retracted.get(judgement, last_seq + 1) <= last_seq]
     removed = [
@@ -50,6 +56,24 @@ def _compare(connection: sa.Connection, rows: Sequence[Judgement], *, last_seq: 
                 f"Judgement {judgements[0]} was {fault} behind the screen: it does not match the ledger. "
                 "Find out who wrote to the store, and restore it from a backup."
             )
+
+
+def _fits(event: sa.Row[Any], judgement: Judgement, *, upgraded_seq: int) -> bool:
+    details = ledger_details(judgement)
+    if event.details == canonical_json(details):
+        return True
+    has_later_parts = judgement.strength or judgement.guideline_version or judgement.reason_codes or judgement.marks
+    if event.seq >= upgraded_seq or has_later_parts:
+        return False
+    return bool(event.details == canonical_json({key: details[key] for key in TOLD_BEFORE_0002}))
+
+
+def _upgraded_seq(connection: sa.Connection) -> int:
+    """The event of the store's upgrade from before 0002; 0, before every event, for a store that began later."""
+    upgrades = sa.select(EVENTS.c.seq, EVENTS.c.details).where(EVENTS.c.action == "store.upgrade")
+    from_unmarked = canonical_json({"from": UNMARKED})
+    rows = connection.execute(upgrades.order_by(EVENTS.c.seq))
+    return next((row.seq for row in rows if row.details == from_unmarked), 0)
 
 
 def _compare_rulings(connection: sa.Connection) -> None:
