@@ -101,14 +101,15 @@ def _certificate(settings: RunSettings, work: Work, rows: Rows) -> Certificate:
         for name in names
         if not keeps_budget(name, terms)
     )
+    made_at = trial.made_at
     return Certificate(
         promise=PromiseTerms(loss=terms.loss, is_selective=terms.is_selective, delta=terms.delta),
         strata=evidence,
         budgets={name: calibration["threshold"] for name in names if keeps_budget(name, terms)},
         path=PATH,
         hashes=_hashes(settings, work, calibration) | {"rows": _rows_hash(rows, for_certifying)},
-        created_at=trial.made_at,
-        expires_at=trial.made_at + timedelta(days=terms.expires_days),
+        created_at=made_at,
+        expires_at=made_at + timedelta(days=terms.expires_days),
         voids=_voids(settings),
     )
 
@@ -120,9 +121,13 @@ class Trial:
         self, settings: RunSettings, rows: Rows, probabilities: Float[np.ndarray, " n"], *, n_promised: int
     ) -> None:
         self._settings, self._rows, self._probabilities, self._n_promised = settings, rows, probabilities, n_promised
-        self.made_at = datetime.now(UTC)
-        """When the first look was made that the evidence rests on: made again from it, a certificate is as old."""
+        self._looked_at: list[datetime] = []
         self._looks = Looks(Ledger(open_store(settings.store_url)), run=settings.name)
+
+    @property
+    def made_at(self) -> datetime:
+        """When the first look was made that the evidence rests on: made again from it, a certificate is as old."""
+        return min(self._looked_at, default=datetime.now(UTC))
 
     def of(self, stratum: str, index: Int[np.ndarray, " n"]) -> StratumEvidence:
         """The evidence of one stratum, from one row a group of its rows."""
@@ -141,7 +146,7 @@ class Trial:
         asked = {"max_loss": max_loss, "start": start, "loss": terms.loss, "is_selective": terms.is_selective}
         keys = [text_key(table.texts[i]) for i in index]
         attempt, seq, at = self._looks.look(stratum, tried_hash(asked, tried), keys)
-        self.made_at = min(self.made_at, at)
+        self._looked_at.append(at)
         delta = delta_of_attempt(terms.delta / self._n_promised, attempt, terms.attempts)
         if delta <= 0:
             why = f"This would be attempt {attempt} on these rows, and {terms.attempts} were declared. Label new rows."

@@ -6,18 +6,20 @@ import shutil
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from assurance.bootstrap import Interval
 from core.errors import AccessDenied, BundleError, LedgerError, RegistryError
+from core.gate_settings import GateSettings
 from core.store import open_store
 from models.mlflow_store import open_client
 from models.registry import aliases_of, list_versions, move_alias, register_bundle, set_tag
 from pipeline import alias_moves
 from pipeline.alias_moves import Desk
-from pipeline.gates import Evidence, run_gates
+from pipeline.gates import CalibrationEvidence, Evidence, InForce, SliceEvidence, gates_fingerprint, run_gates
 from pipeline.promotion import Signers, drift, promote, rollback
 
 pytestmark = [
@@ -35,6 +37,11 @@ GOOD = Evidence(
     better_than_base=Interval(estimate=0.30, low=0.22, high=0.38),
     better_than_floors={"random": Interval(estimate=0.29, low=0.21, high=0.37)},
     groups_in_more_than_one_part=0,
+    calibration=CalibrationEvidence(ece=0.04, null_high=0.06, p_value=0.4),
+    slices=(
+        SliceEvidence(stratum="coding/high", n=500, better_than_base=Interval(estimate=0.30, low=0.22, high=0.38)),
+    ),
+    gates_sha256=gates_fingerprint(GateSettings()),
 )
 
 
@@ -103,9 +110,15 @@ def test_a_promotion_moves_the_alias_and_writes_what_was_decided(desk, add_versi
         "version_after": 1,
         "bundle_sha256": move.bundle_sha256,
         "gate.manifest": "pass",
+        "gate.limits": "pass",
         "gate.floors": "pass",
         "gate.base": "pass",
+        "gate.strata": "pass",
         "gate.leakage": "pass",
+        "gate.calibration": "pass",
+        "gate.agreement": "note",
+        "gate.slices": "note",
+        "gate.certificate": "note",
         "intent": 1,
     }
     assert desk.ledger.verify() == 2
@@ -217,8 +230,19 @@ def test_nan_in_the_evidence_never_passes_a_gate(tmp_path):
     evidence = GOOD.model_copy(update={"better_than_base": Interval.model_construct(estimate=nan, low=nan, high=nan)})
     (tmp_path / "evidence.json").write_text(json.dumps(evidence.model_dump()))
 
-    base = run_gates(tmp_path, check_bundle=lambda _: None)[2]
+    gates = run_gates(tmp_path, check_bundle=lambda _: None, in_force=InForce(datetime.now(UTC)))
+    (base,) = (gate for gate in gates if gate.name == "base")
     assert (base.name, base.result == "pass") == ("base", False)
+
+
+def test_limits_that_were_edited_after_training_refuse_the_version(desk, add_version):
+    add_version()
+    edited = dataclasses.replace(desk, gates_sha256=gates_fingerprint(GateSettings(stratum_margin=0.2)))
+
+    with pytest.raises(RegistryError, match=r"limits: fail \(settings `gates` were edited after training"):
+        promote(NAME, 1, "champion", by=BY, desk=edited)
+    same = dataclasses.replace(desk, gates_sha256=gates_fingerprint(GateSettings()))
+    assert promote(NAME, 1, "champion", by=BY, desk=same).version_after == 1
 
 
 def test_an_altered_bundle_is_refused(desk, add_version, tmp_path):

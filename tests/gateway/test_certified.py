@@ -1,0 +1,115 @@
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from core.records import Stakes
+from gateway.certified import certificate_fault, threshold_in_force
+from gateway.controller import Controller
+from gateway.model_names import BadThreshold, Names, Routed, UnknownModel, parse_model_name
+from tests.core.test_certificate_record import MADE, certificate, refused, stratum
+from tests.gateway.conftest import FixedRouter
+from verifiers.stakes import StakesPolicy
+
+PAPER = certificate(stratum("law/high"), refused("tax/high"), budgets={"law/low": 0.7})
+DURING = MADE + timedelta(days=1)
+NAMES = Names(weak="small", strong="large", routers=("mf",), domains=("law",))
+
+
+def certified(probability=0.1, **changes):
+    paper = PAPER.model_dump(mode="json") | changes
+    return FixedRouter(probability, dict(PAPER.thresholds), paper)
+
+
+def in_force(domain, threshold=None, *, stakes=Stakes.HIGH, bundle=None, now=DURING):
+    return threshold_in_force(bundle or certified(), Routed("mf", threshold, domain), stakes=stakes, now=now)
+
+
+def header(response, name):
+    return response.headers.get(f"x-preceptor-{name}")
+
+
+def test_a_certified_stratum_is_decided_at_its_threshold():
+    assert in_force("law") == (0.4, ())
+    assert in_force("law", stakes=Stakes.LOW) == (0.7, ())
+
+
+@pytest.mark.parametrize("domain", ["tax", "medicine", None])
+def test_what_is_not_certified_goes_to_the_strong_model_even_at_a_threshold_of_the_request_s_own(domain):
+    assert in_force(domain) == "not_certified"
+    assert in_force(domain, 0.001) == "not_certified"
+
+
+def test_a_request_may_lower_the_certified_threshold_and_never_raise_it():
+    assert in_force("law", 0.2) == (0.2, ())
+    assert in_force("law", 0.9) == (0.4, ("threshold_lowered_to_certified",))
+
+
+def test_an_expired_certificate_sends_everything_to_the_strong_model():
+    assert in_force("law", now=PAPER.expires_at - timedelta(seconds=1)) == (0.4, ())
+    assert in_force("law", now=PAPER.expires_at) == "certificate_expired"
+    assert in_force("law", 0.1, now=PAPER.expires_at + timedelta(days=400)) == "certificate_expired"
+
+
+def test_thresholds_that_are_not_the_certificate_s_send_everything_to_the_strong_model():
+    bundle = certified()
+    bundle.thresholds = bundle.thresholds | {"law/high": 0.5}
+
+    assert in_force("law", bundle=bundle) == "certificate_mismatch"
+
+
+@pytest.mark.parametrize(
+    "paper",
+    [
+        {},
+        {"format": "preceptor/certificate/2"},
+        PAPER.model_dump(mode="json") | {"expires_at": "soon"},
+        PAPER.model_dump(mode="json") | {"expires_at": None},
+        PAPER.model_dump(mode="json") | {"expires_at": "2099-01-01T00:00:00"},  # no zone
+        PAPER.model_dump(mode="json") | {"strata": [{}]},
+        PAPER.model_dump(mode="json") | {"budgets": None},
+    ],
+)
+def test_a_certificate_that_does_not_read_holds_nothing(paper):
+    assert certificate_fault(paper, PAPER.thresholds, now=DURING) == "certificate_mismatch"
+
+
+def test_without_a_certificate_the_request_s_own_threshold_stands():
+    assert in_force(None, 0.9, bundle=FixedRouter()) == (0.9, ())
+    assert in_force(None, bundle=FixedRouter(thresholds={"default": None})) == "no_threshold"
+
+
+def test_a_router_name_may_say_the_domain():
+    assert parse_model_name("router-mf-0.3:law", names=NAMES) == Routed("mf", 0.3, "law")
+    for name, error in (
+        ("router-mf-0.3:tax", UnknownModel),
+        ("router-mf-0.3:", UnknownModel),
+        ("router-mf-x:law", BadThreshold),
+    ):
+        with pytest.raises(error):
+            parse_model_name(name, names=NAMES)
+
+
+@pytest.mark.parametrize(
+    ("days", "model", "answered", "reason"),
+    [
+        (1, "auto:law", "small", None),
+        (1, "router-mf-0.9:law", "small", "threshold_lowered_to_certified"),
+        (1, "auto:tax", "large", "not_certified"),
+        (1, "auto", "large", "not_certified"),
+        (91, "auto:law", "large", "certificate_expired"),
+    ],
+)
+def test_the_gateway_obeys_the_certificate_and_says_why(make_client, ask, days, model, answered, reason):
+    stakes = StakesPolicy(domains={"law": Stakes.HIGH, "tax": Stakes.HIGH})
+    client = make_client(certified(0.1), stakes=stakes, clock=lambda: MADE + timedelta(days=days))
+
+    response = ask(client, model)
+
+    assert (header(response, "model"), header(response, "reason")) == (answered, reason)
+
+
+def test_an_expired_certificate_is_named_before_the_first_request(make_controller):
+    controller: Controller = make_controller(certified(), clock=lambda: MADE + timedelta(days=91))
+
+    assert asyncio.run(controller.warm_up()) == ("mf: certificate_expired",)
