@@ -1,25 +1,19 @@
 """Pairs whose right answer is known: hidden among the work, for practice, or of the qualification set.
 
 A judgement is right when its verdict is the known one, or when it says of both answers what is known of them: whether
-they are acceptable. Rates have exact limits. An expert is told of their own in whole fives and a day late, so that no
-single pair gives itself away.
+they are acceptable. Rates have exact limits. What an expert is told of their own stands in `own_checks`.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from assurance.bootstrap import Interval
 from assurance.bounds import binomial_interval
-from core.moments import timestamp
 from core.records import Verdict
 from labeling.tables import GOLD, JUDGEMENTS, stands
-
-SHOWN_IN = 5
-"""An expert's own rate covers their first 5, 10, 15, ... hidden pairs, never the last few."""
 
 
 @dataclass(frozen=True)
@@ -65,23 +59,9 @@ def right() -> sa.ColumnElement[bool]:
 
 def rates(connection: sa.Connection) -> dict[str, Rate]:
     """Per expert, how many standing judgements of hidden pairs were right; whoever judged none is left out."""
-    query = _judged(sa.select(JUDGEMENTS.c.expert, _n_right(), sa.func.count().label("n")))
+    query = judged_hidden(sa.select(JUDGEMENTS.c.expert, _n_right(), sa.func.count().label("n")))
     rows = connection.execute(query.group_by(JUDGEMENTS.c.expert).order_by(JUDGEMENTS.c.expert))
     return {row.expert: rate(row.n_right, row.n) for row in rows}
-
-
-def own_rate(connection: sa.Connection, expert: str, *, now: datetime) -> Rate | None:
-    """What this expert may be told of their own judgements of hidden pairs; None until there are five of them.
-
-    Those of today are left out (they may still be changed), and the last few beyond a multiple of five.
-    """
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    query = _judged(sa.select(sa.case((right(), 1), else_=0))).where(
-        JUDGEMENTS.c.expert == expert, JUDGEMENTS.c.at < timestamp(midnight)
-    )
-    each = list(connection.execute(query.order_by(JUDGEMENTS.c.at, JUDGEMENTS.c.id)).scalars())
-    told = each[: len(each) // SHOWN_IN * SHOWN_IN]
-    return rate(sum(told), len(told)) if told else None
 
 
 def rate(n_right: int, n: int) -> Rate:
@@ -102,7 +82,8 @@ def known_of(connection: sa.Connection, pair_ids: Iterable[str]) -> Mapping[str,
     }
 
 
-def _judged(query: sa.Select[Any]) -> sa.Select[Any]:
+def judged_hidden(query: sa.Select[Any]) -> sa.Select[Any]:
+    """The query on standing judgements of hidden pairs, each with its row of `GOLD`."""
     return query.join(GOLD, GOLD.c.pair_id == JUDGEMENTS.c.pair_id).where(stands(), JUDGEMENTS.c.purpose == "gold")
 
 

@@ -11,7 +11,7 @@ from assurance.agreement import ENOUGH
 from assurance.agreement_figures import Measure
 from assurance.agreement_report import GOOD, Figure, ReleaseScope
 from assurance.bootstrap import Interval
-from core.access import Act, Actor
+from core.access import Act, Actor, refusal
 from core.ledger import EVENTS
 from labeling.quality.changes import outdated_pairs
 from labeling.quality.report import QualityReport, quality_report
@@ -20,6 +20,9 @@ from labeling.screens.site import Site
 
 VERDICT_LABELS = ("Strong better", "Weak better", "Both acceptable", "Neither acceptable", "Cannot judge")
 """Verdicts by tier, in the order of their codes."""
+
+ALPHA_FROM = -0.5
+"""Where the scale of alpha begins when an interval reaches below 0, which is chance."""
 
 SCOPES = {
     ReleaseScope.NOTHING: "No release",
@@ -50,6 +53,10 @@ def add_quality_screen(site: Site) -> None:
             report = cache.report(connection)
             pairs = outdated_pairs(connection) if report.outdated else {}
         raters = report.raters.raters
+        agreement = [
+            _of_figure(one.stratum or "All pairs", one.verdict.figures[Measure.ALPHA_NOMINAL])
+            for one in report.agreements
+        ]
         return site.page(
             request,
             actor,
@@ -60,10 +67,9 @@ def add_quality_screen(site: Site) -> None:
             enough=ENOUGH,
             good=GOOD,
             measures=Measure,
-            agreement=[
-                _of_figure(one.stratum or "All pairs", one.verdict.figures[Measure.ALPHA_NOMINAL])
-                for one in report.agreements
-            ],
+            agreement=agreement,
+            alpha_from=ALPHA_FROM if any((one.low or 0) < 0 for one in agreement) else 0,
+            may_adjudicate=refusal(Act.ADJUDICATE, actor) is None,
             sides=[_of_interval(one.name, one.position.left_preference, one.position.reason) for one in raters],
             others=[_of_rate(one.name, one.with_others, "Nobody else judged the same pairs.") for one in raters],
             known=[_of_rate(one.name, one.gold, "No hidden pair yet.") for one in raters],

@@ -1,5 +1,6 @@
 from datetime import timedelta
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
 
@@ -9,13 +10,14 @@ from core.ledger import Ledger
 from core.reading import Row
 from labeling.judging.ballots import FREE, Choice
 from labeling.judging.submitting import submit
-from labeling.quality.gold import own_rate, rates
+from labeling.quality.gold import rates
+from labeling.quality.own_checks import own_known, own_repeats
 from labeling.quality.setting_gold import set_gold
 from labeling.queueing.dealing import OfferRules
 from labeling.queueing.offering import next_task
 from labeling.tables import ANSWERS, GOLD, PAIRS, QUEUE
 from tests.labeling.conftest import PLAIN_RULES, STRONG, WEAK
-from tests.labeling.judged_stores import ballot_of, enrol
+from tests.labeling.judged_stores import Simulated, ballot_of, enrol, judge_all
 
 LEAD = Actor("lead", at_open_command_line=True)
 ONLY_GOLD = OfferRules(gold_rate=1.0, repeat_rate=0.0)
@@ -170,8 +172,20 @@ def test_right_is_the_known_verdict_or_the_known_acceptability_of_both(judged_go
 
 def test_an_expert_is_told_of_whole_fives_and_a_day_late(judged_gold, clock):
     with judged_gold.connect() as connection:
-        assert own_rate(connection, "Dana", now=clock()) is None
+        assert own_known(connection, "Dana", now=clock()) is None
         clock.skip(timedelta(days=1))
-        told = own_rate(connection, "Dana", now=clock())
+        told = own_known(connection, "Dana", now=clock())
 
     assert (told.n_right, told.n) == (10, 10)
+
+
+def test_an_expert_is_told_of_repeats_in_whole_fives_too(imported, clock):
+    store = imported(7)
+    rules = OfferRules(gold_rate=0, repeat_rate=1.0, repeat_after=timedelta(0))
+    judge_all(store, [Simulated("Dana", skill=1.0)], clock, rng=np.random.default_rng(0), rules=rules, at_most=13)
+    with store.connect() as connection:
+        assert own_repeats(connection, "Dana", now=clock()) is None
+        clock.skip(timedelta(days=1))
+        told = own_repeats(connection, "Dana", now=clock())
+
+    assert (told.n_right, told.n) == (5, 5)
