@@ -3,7 +3,7 @@
 Each set's rows are scored out of fold by a logistic regression on TF-IDF, folds grouped by question, one row a
 question. The set then stands for all traffic, so the true harm of a threshold is known: 200 studies each draw labels
 from it, with replacement, certify on them, and are broken where the set's harm exceeds the promise. Plug-in tuning, the
-highest threshold that keeps the promise on the study's own rows, meets the same draws; the oracle's keeps it on the set.
+highest threshold that keeps the promise on the study's own rows, meets the same draws; the oracle knows the set.
 
 `world` is simulated. Costs count the strong model's answer as 1 and the weak one's as 0.06.
 """

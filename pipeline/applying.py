@@ -9,6 +9,8 @@ from jaxtyping import Float
 from pydantic import ValidationError
 
 from assurance.bootstrap import Interval
+from assurance.certificates import Rows
+from core.certificate_settings import CertificateSettings
 from core.errors import DataError
 from core.outcomes import query_of, read_outcomes
 from core.reading import read_rows
@@ -16,6 +18,7 @@ from models.bundle import Bundle, load_bundle
 from models.encoders import cache_folder
 from models.registry import fetch_bundle
 from pipeline.evaluation import Evaluation, crossfitted_floors, evaluate_routers
+from pipeline.novel_pair import check_novel_pair
 from pipeline.split import components
 from pipeline.table import table_of
 
@@ -65,6 +68,9 @@ def evaluate_bundle(
 ) -> Evaluation:
     """Figures of the bundle on every row that knows both models, beside floors fitted out of fold on these rows.
 
+    Where the pair is another than the bundle's, it is checked whether the bundle may be taken up for that one, by the
+    promise that the bundle's own settings make.
+
     Raises:
         DataError: the rows cannot be read, or hold no outcome of a model of the pair.
         NotEnoughLabels: too few rows to measure on.
@@ -85,7 +91,14 @@ def evaluate_bundle(
     measured = evaluate_routers(scores, quality, pair=(weak, strong), groups=component, n_resamples=n_resamples)
     seen = bundle.papers.seen
     n_trained_rows = None if seen is None else int(seen.contains(table.texts).sum())
-    return measured.model_copy(update={"n_trained_rows": n_trained_rows})
+    novel = None
+    if (weak, strong) != (bundle.weak, bundle.strong):
+        rows = Rows(scores["bundle"], *quality)
+        made_with = bundle.papers.settings
+        terms = CertificateSettings.model_validate(made_with["certificate"] if "certificate" in made_with else {})
+        rng = np.random.default_rng(0)
+        novel = check_novel_pair(rows, (weak, strong), groups=component, terms=terms, rng=rng)
+    return measured.model_copy(update={"n_trained_rows": n_trained_rows, "novel_pair": novel})
 
 
 def warning_of(evaluation: Evaluation) -> str | None:
@@ -106,7 +119,7 @@ def evaluation_json(evaluation: Evaluation) -> str:
     first, *floors = evaluation.routers
     figures = {name: router.model_dump(mode="json") for name, router in evaluation.routers.items()}
     facts = evaluation.model_dump(
-        mode="json", include={"n", "n_trained_rows", "weak", "strong", "weak_quality", "strong_quality"}
+        mode="json", include={"n", "novel_pair", "n_trained_rows", "weak", "strong", "weak_quality", "strong_quality"}
     )
     better_than = {name: gain.model_dump(mode="json") for name, gain in evaluation.better_than.items()}
     return json.dumps(
@@ -126,4 +139,6 @@ def evaluation_text(evaluation: Evaluation) -> str:
         gain: Interval | str = evaluation.better_than.get(name, "")
         columns = "  ".join(f"{figure!s:<22}" for figure in (figures.apgr, figures.cpt50, figures.cpt80))
         lines.append(f"{name:<14}  {columns}  {gain}".rstrip())
+    if evaluation.novel_pair is not None:
+        lines += ["", evaluation.novel_pair.sentence]
     return "\n".join(lines)

@@ -10,6 +10,7 @@ from core.errors import NotEnoughLabels
 from core.records import Record
 from models.floors import FLOORS
 from models.selection import grouped_folds
+from pipeline.novel_pair import NovelPair
 
 FOLDS = 5
 """Folds in which the fitted floors are scored when no training rows are at hand: each row by a fit on the others."""
@@ -38,6 +39,8 @@ class Evaluation(Record):
     routers: Mapping[str, Figures]
     better_than: Mapping[str, Interval]
     n_trained_rows: int | None = None
+    novel_pair: NovelPair | None = None
+    """Where the rows are of another pair than the bundle's: whether it may be taken up for that one."""
 
 
 def evaluate_routers(

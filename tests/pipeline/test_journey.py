@@ -44,7 +44,7 @@ def ledger(world: Path) -> list[str]:
 
 
 def test_a_killed_run_goes_on_where_it_stopped_under_the_same_mlflow_run(journey):
-    assert journey["ran"] == ["train", "calibrate", "evaluate", "register", "promote"]
+    assert journey["ran"] == ["train", "calibrate", "certify", "evaluate", "register", "promote"]
     assert "embed: inputs unchanged" in journey["stderr"]
     assert journey["registered"]["run_id"] == journey["killed"]["run_id"]
 
@@ -67,8 +67,9 @@ def test_a_second_run_changes_nothing(journey, world):
 def test_a_dry_run_says_what_would_run_and_why(journey, world):
     plan = command("run", world / "run.yaml", "--dry-run", "--from", "evaluate", "--json")
 
-    assert [(item["stage"], item["runs"]) for item in json.loads(plan.stdout)["stages"]][4:6] == [
+    assert [(item["stage"], item["runs"]) for item in json.loads(plan.stdout)["stages"]][4:7] == [
         ("calibrate", False),
+        ("certify", False),
         ("evaluate", True),
     ]
 
