@@ -95,7 +95,7 @@ def evaluate_bundle(
     if (weak, strong) != (bundle.weak, bundle.strong):
         rows = Rows(scores["bundle"], *quality)
         made_with = bundle.papers.settings
-        terms = CertificateSettings.model_validate(made_with["certificate"] if "certificate" in made_with else {})
+        terms = CertificateSettings.model_validate(made_with.get("certificate", {}))
         rng = np.random.default_rng(0)
         novel = check_novel_pair(rows, (weak, strong), groups=component, terms=terms, rng=rng)
     return measured.model_copy(update={"n_trained_rows": n_trained_rows, "novel_pair": novel})
