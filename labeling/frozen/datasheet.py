@@ -149,6 +149,7 @@ def _sampling(dataset: Dataset, about: About) -> list[str]:
 
 def _screening(about: About) -> list[str]:
     found = about.screening
+    kinds = sorted(found.items_by_kind.items())
     return [
         "## Identifiers",
         "",
@@ -157,7 +158,7 @@ def _screening(about: About) -> list[str]:
         "and stand here as the experts saw them.",
         f"- {found.n_left_out} judged pairs are left out, because their items are held back or excluded.",
         "",
-        *_table("kind found by the screen", "items", sorted(found.items_by_kind.items())),
+        *(_table("kind found by the screen", "items", kinds) if kinds else ["The screen found nothing in its items."]),
     ]
 
 

@@ -93,14 +93,14 @@ def _report(judgements: Sequence[Judgement]) -> AgreementReport:
 
 def _agreement(stratum: str | None, report: AgreementReport) -> AgreementFacts:
     raw, alpha, ac1 = (report.figures[one] for one in (Measure.RAW, Measure.ALPHA_NOMINAL, Measure.AC1))
-    notes = [report.caution, *(figure.reason for figure in (raw, alpha, ac1))]
+    notes = (report.caution, alpha.reason)
     return AgreementFacts(
         stratum=stratum,
         n_items=report.n_items,
         raw=str(raw),
         alpha=str(alpha),
         ac1=str(ac1),
-        note=" ".join(dict.fromkeys(note for note in notes if note)),
+        note=" ".join(note for note in notes if note),
     )
 
 
