@@ -118,9 +118,8 @@ def agreement(*, as_json: bool, **where: Any) -> None:  # noqa: ANN401 - see `gu
             for one in report.agreements
         }
         remarks = {one.name: list(one.remarks) for one in report.raters.raters if one.remarks}
-        waiting = len(report.waiting)
         release = report.release.model_dump(mode="json")
-        click.echo(json.dumps({"release": release, "strata": strata, "remarks": remarks, "waiting": waiting}))
+        click.echo(json.dumps({"release": release, "strata": strata, "remarks": remarks, "waiting": report.n_waiting}))
         return
     click.echo(report.release.sentence)
     for one in report.agreements:
@@ -134,8 +133,8 @@ def agreement(*, as_json: bool, **where: Any) -> None:  # noqa: ANN401 - see `gu
     for rater in report.raters.raters:
         for remark in rater.remarks:
             click.echo(f"{rater.name}: {remark}")
-    if report.waiting:
-        click.echo(f"{len(report.waiting)} pairs wait for a ruling: open /adjudicate (preceptor label serve)")
+    if report.n_waiting:
+        click.echo(f"{report.n_waiting} pairs wait for a ruling: open /adjudicate (preceptor label serve)")
 
 
 def _approver(engine: "sa.Engine", name: str) -> "Actor":

@@ -41,11 +41,28 @@ class Disagreement:
 
 def disagreements(connection: sa.Connection) -> list[Disagreement]:
     """All pairs that need an adjudicator: high stakes first, then by stratum and id."""
+    reasons, n_experts = _reasons(connection)
+    found = [
+        Disagreement(row.id, row.item_id, row.stratum, row.stakes, tuple(reasons[row.id]), n_experts.get(row.id, 0))
+        for row in _shown(connection, list(reasons))
+    ]
+    return sorted(found, key=lambda one: (one.stakes == Stakes.LOW, one.stratum, one.pair_id))
+
+
+def count_disagreements(connection: sa.Connection) -> int:
+    """How many pairs need an adjudicator."""
+    pairs = _reasons(connection)[0].keys()
+    not_shown = sa.select(PAIRS.c.id).join(ITEMS, ITEMS.c.id == PAIRS.c.item_id).where(~may_be_shown())
+    return len(pairs - set(connection.execute(not_shown).scalars()))
+
+
+def _reasons(connection: sa.Connection) -> tuple[dict[str, list[str]], dict[str, int]]:
+    """Why pairs need an adjudicator, and how many experts judged those in doubt."""
     ruled = sa.select(ADJUDICATIONS.c.pair_id, sa.func.max(ADJUDICATIONS.c.at).label("at"))
     ruled_at = {row.pair_id: row.at for row in connection.execute(ruled.group_by(ADJUDICATIONS.c.pair_id))}
     reasons: dict[str, list[str]] = defaultdict(list)
     n_experts: dict[str, int] = {}
-    for row in connection.execute(_in_doubt()):
+    for row in connection.execute(_in_doubt()).all():
         n_experts[row.pair_id] = row.n
         if row.pair_id in ruled_at:
             continue
@@ -54,15 +71,9 @@ def disagreements(connection: sa.Connection) -> list[Disagreement]:
         if row.n_cannot:
             reasons[row.pair_id].append("cannot_judge")
     flags = sa.select(FLAGS.c.pair_id, FLAGS.c.at).where(FLAGS.c.resolved_at.is_(None), FLAGS.c.kind != STEWARDS_FLAG)
-    flagged = {row.pair_id for row in connection.execute(flags) if row.at > ruled_at.get(row.pair_id, "")}
-    for pair_id in flagged:
+    for pair_id in {row.pair_id for row in connection.execute(flags) if row.at > ruled_at.get(row.pair_id, "")}:
         reasons[pair_id].append("flag")
-    found = [
-        Disagreement(row.id, row.item_id, row.stratum, row.stakes, tuple(reasons[row.id]), n_experts.get(row.id, 0))
-        for row in _shown(connection, list(reasons))
-        if reasons[row.id]
-    ]
-    return sorted(found, key=lambda one: (one.stakes == Stakes.LOW, one.stratum, one.pair_id))
+    return dict(reasons), n_experts
 
 
 def _in_doubt() -> sa.Select[Any]:

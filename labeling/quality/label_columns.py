@@ -119,7 +119,7 @@ def read_labels(connection: sa.Connection) -> Labels:
         *(JUDGEMENTS.c.first_acceptable, JUDGEMENTS.c.second_acceptable, JUDGEMENTS.c.swapped, JUDGEMENTS.c.purpose),
         *(JUDGEMENTS.c.guideline_version, JUDGEMENTS.c.active_ms, JUDGEMENTS.c.at),
     )
-    rows = [tuple(row) for row in connection.execute(sa.select(*columns).where(stands()))]
+    rows = connection.execute(sa.select(*columns).where(stands())).all()
     by_column: list[tuple[Any, ...]] = list(zip(*rows, strict=True)) if rows else [()] * len(columns)
     pair_ids, experts, verdicts, strengths, first, second, swapped, purposes, versions, active, at = by_column
     pairs, pair = _coded(pair_ids)

@@ -11,7 +11,7 @@ from assurance.agreement_figures import Measure
 from assurance.agreement_report import Release, release_rule
 from labeling.quality.agreeing import Agreements, agreements
 from labeling.quality.changes import Outdated, outdated
-from labeling.quality.disagreements import Disagreement, disagreements
+from labeling.quality.disagreements import count_disagreements
 from labeling.quality.gold import rates
 from labeling.quality.label_columns import VERDICTS, Labels, read_labels
 from labeling.quality.raters import Raters, raters_of
@@ -44,7 +44,7 @@ class QualityReport:
     """Judgements of each of the last days on which there were any, and the days between; the latest last."""
     by_version: tuple[VersionShares, ...]
     outdated: tuple[Outdated, ...]
-    waiting: tuple[Disagreement, ...]
+    n_waiting: int
     """Pairs that need an adjudicator."""
     rulings_by_class: dict[str, int]
 
@@ -73,7 +73,7 @@ def quality_report(connection: sa.Connection, *, pass_share: float) -> QualityRe
         days=_days(work),
         by_version=_by_version(work),
         outdated=tuple(outdated(connection)),
-        waiting=tuple(disagreements(connection)),
+        n_waiting=count_disagreements(connection),
         rulings_by_class=dict(sorted(Counter(str(one.error_class) for one in rulings.values()).items())),
     )
 

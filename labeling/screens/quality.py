@@ -15,7 +15,7 @@ from core.access import Act, Actor, refusal
 from core.ledger import EVENTS
 from labeling.quality.changes import outdated_pairs
 from labeling.quality.report import QualityReport, quality_report
-from labeling.screens.adjudicate import CLASS_LABELS, REASON_LABELS
+from labeling.screens.adjudicate import CLASS_LABELS
 from labeling.screens.site import Site
 
 VERDICT_LABELS = ("Strong better", "Weak better", "Both acceptable", "Neither acceptable", "Cannot judge")
@@ -77,7 +77,6 @@ def add_quality_screen(site: Site) -> None:
             pass_share=site.settings.pass_share,
             verdicts=VERDICT_LABELS,
             heat=_heat(report),
-            reasons=REASON_LABELS,
             classes={str(name): label for name, label in CLASS_LABELS.items()},
             outdated_pairs=pairs,
         )
