@@ -22,5 +22,5 @@ class ModelSettings(Settings):
     """Seconds to wait for an answer before the call counts as failed."""
     may_see_identified: bool = False
     """Whether texts of patients may be sent to this endpoint, as under a business associate agreement.
-    Unset, `label import --ask` sends texts of the classes `limited` and `identified`, and texts in which an
-    identifier was found, only to an endpoint on this machine."""
+    Unset, `label import --ask` and `calibrate` send texts of the classes `limited` and `identified`, and texts in
+    which an identifier was found, only to an endpoint on this machine."""

@@ -15,6 +15,7 @@ from core.access_settings import AccessSettings
 from core.certificate_settings import CertificateSettings
 from core.errors import SettingsError
 from core.gate_settings import GateSettings
+from core.judge_settings import JudgeSettings
 from core.labeling_settings import LabelingSettings
 from core.model_settings import ModelSettings as ModelSettings
 from core.report_settings import ReportSettings
@@ -191,6 +192,8 @@ class RunSettings(Settings):
     gateway: GatewaySettings = GatewaySettings()
     verifiers: VerifierSettings = VerifierSettings()
     labeling: LabelingSettings = LabelingSettings()
+    judge: JudgeSettings | None = None
+    """The model that compares answers for `preceptor calibrate`; unset: none."""
     access: AccessSettings = AccessSettings()
     threads: int = Field(2, ge=1)
     """CPU threads of encoder and training."""
