@@ -3,6 +3,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
+from core.fingerprint import of_text
 from core.store import writing
 from labeling.content.importing import import_pairs
 from labeling.content.inspecting import ImportRules
@@ -73,7 +74,16 @@ def test_a_lapsed_lease_gives_its_place_back_once(imported, clock):
 
 @pytest.mark.parametrize(("low", "share"), [(1.0, 0.0), (1.5, 0.5), (2.0, 1.0)])
 def test_the_share_of_pairs_judged_twice_follows_the_average(low, share):
-    ids = [f"{n:08x}" + "0" * 56 for n in range(0, 2**32, 2**24)]
+    ids = ["0" * 8 + f"{n:08x}" + "0" * 48 for n in range(0, 2**32, 2**24)]
     twice = [wanted_experts(id_, "low", high=9, low=low) == 2 for id_ in ids]
 
     assert sum(twice) / len(ids) == share
+
+
+def test_pairs_judged_twice_stand_early_in_the_queue_as_often_as_late():
+    ids = sorted((of_text(str(number)) for number in range(2000)), reverse=True)  # as the queue deals them
+    twice = [wanted_experts(id_, "low", high=9, low=1.3) == 2 for id_ in ids]
+
+    # 1000 pairs a half, each with chance 0.3: three standard errors are 3 (0.3 x 0.7 / 1000)^(1/2) = 0.044.
+    assert sum(twice[:1000]) / 1000 == pytest.approx(0.3, abs=0.044)
+    assert sum(twice[1000:]) / 1000 == pytest.approx(0.3, abs=0.044)
