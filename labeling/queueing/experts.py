@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from core.access import Role
 from core.invitations import invite
 from core.people import actor_of, add_person, find_person, grant
+from core.people_tables import PEOPLE
 from core.store import writing
 from labeling.tables import EXPERTS
 from web.sessions import timestamp
@@ -37,6 +38,8 @@ def invite_expert(
 
 def enter(connection: sa.Connection, name: str, *, now: datetime) -> None:
     """Give a person a seed for the sides they will see, unless they have one; inside a write transaction."""
+    # Their first two pages, opened at once, must not both write it (PostgreSQL; SQLite queues writers).
+    connection.execute(sa.select(PEOPLE.c.name).where(PEOPLE.c.name == name).with_for_update(key_share=True))
     if connection.execute(sa.select(EXPERTS.c.name).where(EXPERTS.c.name == name)).first() is None:
         values = {"name": name, "side_seed": secrets.randbits(48), "keys": json.dumps({}), "since": timestamp(now)}
         connection.execute(EXPERTS.insert().values(values))

@@ -7,16 +7,17 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.people import actor_of, add_person
 from core.store import writing
 from labeling.judging.ballots import Ballot, Choice
 from labeling.judging.submitting import submit
 from labeling.queueing.dealing import OfferRules
-from labeling.queueing.experts import invite_expert
+from labeling.queueing.experts import enter_once, invite_expert
 from labeling.queueing.offering import next_task, progress_of
 from labeling.queueing.places import refresh, refresh_item
 from labeling.queueing.sides import BLOCK, anchor_is_left
 from labeling.tables import ASSIGNMENTS, EXPERTS, GOLD, ITEMS, JUDGEMENTS, PAIRS, QUEUE
-from tests.labeling.conftest import PLAIN, PLAIN_RULES, want
+from tests.labeling.conftest import PLAIN, PLAIN_RULES, START, want
 
 LEASE = OfferRules().lease
 
@@ -262,3 +263,16 @@ def test_two_tabs_of_one_expert_opened_at_once_get_the_same_pair(two, clock):
         tasks = list(pool.map(lambda _: next_task(two, "Dana", rules=PLAIN_RULES, now=now), range(8)))
 
     assert len({task.assignment_id for task in tasks}) == 1
+
+
+def test_the_first_two_pages_of_an_expert_opened_at_once_give_them_one_seed(store, clock):
+    with writing(store) as connection:
+        ops = actor_of(connection, "ops", now=START, at_command_line=True)
+        names = [add_person(connection, f"Ann {n}", by=ops, now=START).name for n in range(5)]
+    with ThreadPoolExecutor(6) as pool:
+        for name in names:
+            list(pool.map(lambda _, name=name: enter_once(store, name, now=START), range(6)))
+    with store.connect() as connection:
+        seeds = connection.execute(sa.select(EXPERTS.c.name)).scalars().all()
+
+    assert sorted(seeds) == names
