@@ -78,7 +78,7 @@ def style(text: str) -> dict[str, int]:
     r"""Tokens, headers, list items and bold runs of an answer in Markdown; code blocks count as tokens alone.
 
     >>> style("# Answer\n- **B42.81**\n- see note")
-    {'tokens': 14, 'header_count': 1, 'list_count': 2, 'bold_count': 1}
+    {'tokens': 13, 'header_count': 1, 'list_count': 2, 'bold_count': 1}
     """
     prose = _FENCED.sub("", text)
     return {
