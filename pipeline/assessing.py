@@ -27,7 +27,7 @@ from pipeline.report_parts import (
     plan_of,
     thresholds_of,
 )
-from pipeline.report_slices import Tested, slices_of
+from pipeline.report_slices import HeldOut, slices_of
 from pipeline.results import Rows, load_rows, read_json
 from pipeline.training import ROUTERS
 
@@ -44,7 +44,7 @@ def evaluate(settings: RunSettings, work: Work) -> None:
     calibration = read_json(work.inputs["calibrate"] / "calibration.json")["adapted"]
     probabilities = Calibrator.model_validate(calibration["calibrator"]).apply(scores["adapted"])
     weak_usd, strong_usd = (table.cost_usd[:, table.column(name)] for name in pair)
-    tested = Tested(
+    tested = HeldOut(
         scores, probabilities, *quality, weak_usd, strong_usd, strata=table.strata, groups=rows.component[test]
     )
     try:
@@ -76,7 +76,7 @@ def headline_metrics(evaluation: Evaluation) -> dict[str, float]:
     return metrics
 
 
-def _report(settings: RunSettings, work: Work, rows: Rows, tested: Tested, evaluation: Evaluation | None) -> RunReport:
+def _report(settings: RunSettings, work: Work, rows: Rows, tested: HeldOut, evaluation: Evaluation | None) -> RunReport:
     """All that the report says of the test rows, under the thresholds that the bundle will carry."""
     calibration = read_json(work.inputs["calibrate"] / "calibration.json")["adapted"]
     certificate = certificate_in(work)
@@ -111,7 +111,7 @@ def _report(settings: RunSettings, work: Work, rows: Rows, tested: Tested, evalu
     )
 
 
-def _operating(settings: RunSettings, tested: Tested, calibration: Mapping[str, Any]) -> Operating:
+def _operating(settings: RunSettings, tested: HeldOut, calibration: Mapping[str, Any]) -> Operating:
     """What the budget's threshold does on the test rows: share, quality and cost of the routed answers."""
     threshold, asked = calibration["threshold"], settings.threshold
     is_share = (asked.preset, asked.usd_per_day, asked.quality_floor) == (None, None, None)
@@ -134,7 +134,7 @@ def _operating(settings: RunSettings, tested: Tested, calibration: Mapping[str, 
     )
 
 
-def _curves(tested: Tested) -> dict[str, CostQualityCurve]:
+def _curves(tested: HeldOut) -> dict[str, CostQualityCurve]:
     quality = tested.weak, tested.strong
     drawn = {name: cost_quality_curve(tested.scores[name], *quality) for name in (*ROUTERS, "tfidf_ridge")}
     return drawn | {"random": random_curve(*quality), "oracle": oracle_curve(*quality)}

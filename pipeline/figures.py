@@ -4,8 +4,10 @@ Each takes plain numbers and says in its description what it shows. Nothing is s
 """
 
 from collections.abc import Mapping, Sequence
-from math import log2
+from math import ceil, log2
 from typing import NamedTuple
+
+import numpy as np
 
 from assurance.bands import SHARES, CurveBand
 from assurance.bootstrap import Interval
@@ -48,7 +50,7 @@ class Marks(NamedTuple):
 NO_MARKS = Marks()
 REFERENCES = {"Random": Stroke("muted", 1.2, "1 4"), "Oracle": Stroke("muted", 1)}
 ROUTERS = (Stroke("accent", 2.6), Stroke("second", 1.8, "7 3"), Stroke("ink", 1.5, "3 3"), Stroke("muted", 1.5, "1 3"))
-SIDES = (380.0, 300.0)
+SIDES = (340.0, 276.0)
 
 
 def cost_quality_svg(
@@ -58,6 +60,7 @@ def cost_quality_svg(
     marks: Marks = NO_MARKS,
     name: str = "curves",
     title: str,
+    has_legend: bool = True,
 ) -> str:
     """Mean quality against the share of strong calls: a line per router, the first with its band.
 
@@ -67,11 +70,12 @@ def cost_quality_svg(
         marks: what the thresholds do, and the knee of the first line.
         name: makes ids unique on a page.
         title: what the figure is called.
+        has_legend: whether it says what its lines are; not where it stands among others like it.
     """
     values = [value for one in lines.values() for value in one.quality]
     values += [*limits.low, *limits.high] if limits else []
     low, high = spread(values)
-    frame = Frame((0.0, 1.0), (low, high), top=24)
+    frame = Frame((0.0, 1.0), (low, high), top=28)
     looks = iter(ROUTERS)
     strokes = {label: REFERENCES.get(label) or next(looks, ROUTERS[-1]) for label in lines}
     items = [(sample_line(stroke), label) for label, stroke in strokes.items()]
@@ -104,13 +108,17 @@ def cost_quality_svg(
         f"Mean quality against the share of calls to the strong model, from {weak:.3f} with none to {strong:.3f} with "
         f"only such calls. Lines: {', '.join(lines)}.{at}"
     )
-    return _with_legend(parts, items, name=name, title=title, desc=desc)
+    return _with_legend(parts, items if has_legend else [], name=name, title=title, desc=desc)
 
 
-def reliability_svg(bins: Sequence[ReliabilityBin], *, name: str = "reliability", title: str) -> str:
+def reliability_svg(
+    bins: Sequence[ReliabilityBin], *, name: str = "reliability", title: str, has_legend: bool = True
+) -> str:
     """Observed against predicted probability, with the band in which a perfectly calibrated model stays."""
-    frame = Frame((0.0, 1.0), (0.0, 1.0), top=24)
-    shares = [(share, f"{share:.0%}") for share in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    most = max((value for one in bins for value in (one.predicted, one.observed, one.high)), default=1.0)
+    end = min(1.0, max(0.2, ceil(most * 5) / 5))
+    frame = Frame((0.0, end), (0.0, end), top=28)
+    shares = [(share, f"{share:.0%}") for share in np.linspace(0.0, end, 5).tolist()]
     parts = [
         axes(
             frame,
@@ -121,7 +129,7 @@ def reliability_svg(bins: Sequence[ReliabilityBin], *, name: str = "reliability"
         )
     ]
     parts += [rule(frame, (one.predicted, one.low), (one.predicted, one.high), Stroke("band", 9)) for one in bins]
-    parts.append(rule(frame, (0, 0), (1, 1), Stroke("muted", 1.2, "1 4")))
+    parts.append(rule(frame, (0, 0), (end, end), Stroke("muted", 1.2, "1 4")))
     parts.append(line(frame, [one.predicted for one in bins], [one.observed for one in bins], Stroke("accent", 1.8)))
     parts += [mark(frame, one.predicted, one.observed, "dot", "accent", size=4) for one in bins]
     items = [
@@ -134,7 +142,7 @@ def reliability_svg(bins: Sequence[ReliabilityBin], *, name: str = "reliability"
         f"Observed share against the probability given, in {len(bins)} groups of queries; {outside} lie outside the "
         "band in which a perfectly calibrated router stays in 95 of 100 studies."
     )
-    return _with_legend(parts, items, name=name, title=title, desc=desc)
+    return _with_legend(parts, items if has_legend else [], name=name, title=title, desc=desc)
 
 
 def intervals_svg(
@@ -176,7 +184,7 @@ def learning_curve_svg(sizes: Sequence[int], apgr: Sequence[Interval]) -> str:
     """APGR against the number of labels, on a doubling axis, with intervals and the line of a coin."""
     at = [log2(size) for size in sizes]
     low, high = spread([0.5, *(v for one in apgr for v in (one.low, one.high))])
-    frame = Frame(spread(at, least=1.0), (low, high), top=24)
+    frame = Frame(spread(at, least=1.0), (low, high), top=28)
     ticks = [(value, f"{value:g}") for value in nice_ticks(low, high)]
     parts = [
         axes(
@@ -212,5 +220,5 @@ def _share_axes(frame: Frame, *, y_label: str) -> str:
 
 def _with_legend(parts: Sequence[str], items: Sequence[tuple[str, str]], *, name: str, title: str, desc: str) -> str:
     width, height = SIDES
-    shown, high = legend(items, top=height, width=width)
+    shown, high = legend(items, top=height, width=width) if items else ("", 0.0)
     return svg([*parts, shown], size=(width, height + high), name=name, title=title, desc=desc)

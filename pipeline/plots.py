@@ -25,7 +25,7 @@ FALLBACK = {
 """Colours of a figure that stands alone."""
 
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif'
-LETTER = 6.1
+LETTER = 6.9
 """Mean width of a letter at the size of a figure's text, in its units."""
 
 
@@ -35,10 +35,10 @@ class Frame:
 
     x: tuple[float, float]
     y: tuple[float, float]
-    width: float = 380
-    height: float = 300
-    left: float = 50
-    right: float = 14
+    width: float = 340
+    height: float = 276
+    left: float = 44
+    right: float = 20
     top: float = 14
     bottom: float = 44
 
@@ -96,7 +96,7 @@ def axes(
     (left, bottom), (right, _) = frame.at(x0, y0), frame.at(x1, y0)
     parts.append(_segment(left, bottom, right, bottom, Stroke("muted", 1)))
     parts.append(text_at((left + right) / 2, bottom + 34, x_label, anchor="middle"))
-    parts.append(text_at(4, frame.top - 10, y_label))
+    parts.append(text_at(4, frame.top - 14, y_label))
     return "".join(parts)
 
 
@@ -182,7 +182,7 @@ def legend(items: Sequence[tuple[str, str]], *, top: float, width: float, left: 
     """
     parts, x, y = [], left, top + 10
     for sample, name in items:
-        wide = 30 + LETTER * len(name) + 12
+        wide = 30 + LETTER * len(name) + 10
         if x > left and x + wide > width:
             x, y = left, y + 18
         parts.append(f'<g transform="translate({_n(x + 12)} {_n(y)})">{sample}</g>' + text_at(x + 30, y + 4, name))

@@ -4,7 +4,9 @@ It says first what to do, then on what evidence, then what is not known. It neve
 """
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,7 +14,7 @@ from assurance.bands import SHARES
 from assurance.curves import CostQualityCurve
 from pipeline.figures import Line, Marks, cost_quality_svg, costs_svg, intervals_svg, reliability_svg
 from pipeline.report_datasheet import datasheet_html
-from pipeline.report_numbers import number, p_value, percent, percents, signed, span, usd, usd_span
+from pipeline.report_numbers import number, p_value, percent, percents, signed, span, usd, usd_span, when
 from pipeline.report_records import (
     LIMITS,
     Curve,
@@ -23,6 +25,9 @@ from pipeline.report_records import (
     Slice,
 )
 from pipeline.report_words import Advice, advise, label, three_sentences
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 __all__ = [
     "LIMITS", "Advice", "Curve", "DataFacts", "ModelFacts", "Operating", "RunReport", "Slice", "advise", "figures_of",
@@ -56,36 +61,19 @@ def write_report(report: RunReport, folder: Path) -> Path:
 
 def render_html(report: RunReport, figures: Mapping[str, str]) -> str:
     """The report as one HTML text: styles and figures inline, no script, nothing fetched."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "datasheet": datasheet_html,
-        "label": label,
-        "number": number,
-        "p_value": p_value,
-        "percent": percent,
-        "percents": percents,
-        "signed": signed,
-        "span": span,
-        "usd": usd,
-        "usd_span": usd_span,
-    }
-    return environment.get_template("report.html").render(
-        report=report,
-        advice=advise(report),
-        sentences=three_sentences(report),
-        recovered=recovered(report),
-        figures=figures,
-        drawn=_drawn(report),
-        shares=SHARES.tolist(),
-        rows_of_data=ROWS_OF_DATA,
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(
+            report=report,
+            advice=advise(report),
+            sentences=three_sentences(report),
+            recovered=recovered(report),
+            figures=figures,
+            drawn=_drawn(report),
+            shares=SHARES.tolist(),
+            rows_of_data=ROWS_OF_DATA,
+        )
     )
 
 
@@ -144,6 +132,33 @@ def recovered(report: RunReport) -> float | None:
     return (report.overall.quality.estimate - weak) / (strong - weak) if strong - weak > 1e-9 else None
 
 
+@cache
+def _environment() -> "Environment":
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "datasheet": datasheet_html,
+        "label": label,
+        "number": number,
+        "p_value": p_value,
+        "percent": percent,
+        "percents": percents,
+        "signed": signed,
+        "span": span,
+        "usd": usd,
+        "usd_span": usd_span,
+        "when": when,
+    }
+    return environment
+
+
 def _drawn(report: RunReport) -> list[Slice]:
     """The strata with figures; none where there is one stratum, which is all rows over again."""
     shown = [one for one in report.strata if one.routers]
@@ -162,10 +177,11 @@ def _figures_of_stratum(one: Slice, i: int) -> dict[str, str]:
             marks=_marks(one),
             name=f"curves-{i}",
             title=f"Quality for each budget, {one.stratum}",
+            has_legend=False,
         )
     if one.calibration:
         figures[f"reliability-{i}"] = reliability_svg(
-            one.calibration.bins, name=f"reliability-{i}", title=f"Reliability, {one.stratum}"
+            one.calibration.bins, name=f"reliability-{i}", title=f"Reliability, {one.stratum}", has_legend=False
         )
     return figures
 

@@ -1,6 +1,7 @@
 """Numbers of the report as text: one form for each kind of quantity, and one word for what has no value."""
 
 import math
+from datetime import datetime
 
 from assurance.bootstrap import Interval
 
@@ -65,10 +66,12 @@ def usd(amount: float) -> str:
     """An amount of money, with as many digits as tell it apart from nothing.
 
     >>> usd(1234.5), usd(0.0123), usd(-2), usd(0)
-    ('$1,234.50', '$0.0123', '−$2.00', '$0.00')
+    ('$1,234.50', '$0.0123', '−$2.00', '$0')
     """
     size = abs(amount)
-    digits = 2 if size >= 0.1 or size == 0 else min(6, 2 - math.floor(math.log10(size)))
+    if size == 0:
+        return "$0"
+    digits = 2 if size >= 1 else min(8, 2 - math.floor(math.log10(size)))
     return f"{_MINUS if amount < 0 else ''}${size:,.{digits}f}"
 
 
@@ -79,6 +82,20 @@ def usd_span(interval: Interval) -> str:
     '$1.00 to $3.00'
     """
     return f"{usd(interval.low)} to {usd(interval.high)}"
+
+
+def when(moment: str) -> str:
+    """A moment as people write it; what is no ISO moment stands as it is.
+
+    >>> when("2026-11-24T13:21:00+00:00"), when("yesterday")
+    ('24 November 2026, 13:21 UTC', 'yesterday')
+    """
+    try:
+        found = datetime.fromisoformat(moment)
+    except ValueError:
+        return moment
+    zone = found.tzname() or ""
+    return f"{found.day} {found:%B %Y, %H:%M} {zone}".rstrip()
 
 
 def p_value(value: float) -> str:

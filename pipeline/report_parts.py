@@ -19,7 +19,7 @@ from core.errors import NotEnoughLabels
 from core.settings import RunSettings
 from pipeline.engine import Work
 from pipeline.report_records import DataFacts, ModelFacts
-from pipeline.report_slices import Tested, goes_to_strong
+from pipeline.report_slices import HeldOut, goes_to_strong
 from pipeline.results import read_json
 
 CERTIFICATE, MANIFEST, DATASHEET = "certificate.json", "MANIFEST.json", "datasheet.md"
@@ -52,7 +52,7 @@ def thresholds_of(certificate: Certificate | None, budget: float) -> dict[str, f
     return {"default": budget} if certificate is None else certificate.thresholds
 
 
-def money_of(settings: RunSettings, tested: Tested, thresholds: dict[str, float | None]) -> Money:
+def money_of(settings: RunSettings, tested: HeldOut, thresholds: dict[str, float | None]) -> Money:
     """What these thresholds save on queries like the test rows, at the volume that settings name."""
     terms = settings.report
     queries = terms.queries_per_day or settings.threshold.queries_per_day

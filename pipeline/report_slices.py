@@ -14,6 +14,7 @@ from assurance.bootstrap import TAIL, Interval, paired_apgr_difference, row_weig
 from assurance.bounds import binomial_interval
 from assurance.calibration import check_calibration
 from assurance.curves import cost_quality_curve
+from assurance.knee import knee
 from core.errors import NotEnoughLabels
 from pipeline.report_records import Slice
 
@@ -22,7 +23,7 @@ COMPARED = 2
 
 
 @dataclass(frozen=True)
-class Tested:
+class HeldOut:
     """Columns of the n test rows.
 
     Attributes:
@@ -45,9 +46,9 @@ class Tested:
     strata: Sequence[str]
     groups: Int[np.ndarray, " n"]
 
-    def at(self, index: Int[np.ndarray, " k"]) -> "Tested":
+    def at(self, index: Int[np.ndarray, " k"]) -> "HeldOut":
         """The chosen rows."""
-        return Tested(
+        return HeldOut(
             {name: column[index] for name, column in self.scores.items()},
             self.probabilities[index],
             self.weak[index],
@@ -59,7 +60,7 @@ class Tested:
         )
 
 
-def goes_to_strong(tested: Tested, thresholds: Mapping[str, float | None]) -> Bool[np.ndarray, " n"]:
+def goes_to_strong(tested: HeldOut, thresholds: Mapping[str, float | None]) -> Bool[np.ndarray, " n"]:
     """Where each row goes: to the strong model iff its probability reaches its stratum's threshold.
 
     Args:
@@ -72,7 +73,7 @@ def goes_to_strong(tested: Tested, thresholds: Mapping[str, float | None]) -> Bo
 
 
 def slices_of(
-    tested: Tested, thresholds: Mapping[str, float | None], *, n_resamples: int, min_rows: int, seed: int = 0
+    tested: HeldOut, thresholds: Mapping[str, float | None], *, n_resamples: int, min_rows: int, seed: int = 0
 ) -> tuple[Slice, tuple[Slice, ...]]:
     """All rows together, with every router; and each stratum, largest first, with its base alone.
 
@@ -93,13 +94,13 @@ def slices_of(
         index = np.flatnonzero(strata == stratum)
         rows = tested.at(index)
         names = list(tested.scores)[: COMPARED if len(index) >= min_rows else 0]
-        rows = Tested(**{**vars(rows), "scores": {name: rows.scores[name] for name in names}})
+        rows = HeldOut(**{**vars(rows), "scores": {name: rows.scores[name] for name in names}})
         one = _slice(stratum, rows, to_strong[index], n_resamples=n_resamples, seed=seed)
         found.append(one.model_copy(update={"threshold": thresholds.get(stratum, thresholds["default"])}))
     return overall, tuple(found)
 
 
-def _slice(stratum: str, rows: Tested, to_strong: Bool[np.ndarray, " n"], *, n_resamples: int, seed: int) -> Slice:
+def _slice(stratum: str, rows: HeldOut, to_strong: Bool[np.ndarray, " n"], *, n_resamples: int, seed: int) -> Slice:
     n, quality = len(rows.weak), (rows.weak, rows.strong)
     routed = np.where(to_strong, rows.strong, rows.weak)
     means = _means(np.stack([rows.weak, rows.strong, routed]), rows.groups, n_resamples=n_resamples, seed=seed)
@@ -129,7 +130,7 @@ def _slice(stratum: str, rows: Tested, to_strong: Bool[np.ndarray, " n"], *, n_r
     )
 
 
-def _gain(rows: Tested, *, n_resamples: int, seed: int) -> Interval | None:
+def _gain(rows: HeldOut, *, n_resamples: int, seed: int) -> Interval | None:
     first = next(iter(rows.scores), None)
     if first is None or first == "base" or "base" not in rows.scores:
         return None
@@ -175,8 +176,5 @@ def _means(
 def _knee(
     scores: Float[np.ndarray, " n"], weak: Float[np.ndarray, " n"], strong: Float[np.ndarray, " n"]
 ) -> tuple[float, float] | None:
-    """The point of the curve farthest above the straight line between its ends; None where none is above it."""
-    curve = cost_quality_curve(scores, weak, strong)
-    above = curve.quality - (curve.weak_quality + curve.share_strong * (curve.strong_quality - curve.weak_quality))
-    j = int(np.argmax(above))
-    return (float(curve.share_strong[j]), float(curve.quality[j])) if above[j] > 1e-9 else None
+    found = knee(cost_quality_curve(scores, weak, strong))
+    return None if found is None else (found.share_strong, found.quality)

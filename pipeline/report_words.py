@@ -133,7 +133,12 @@ def _promises(report: RunReport) -> str:
     what = {"harm": "harmed", "net": "harmed more often than helped", "graded": "worse off, counted by how much,"}
     of_what = "weak answers that leave" if certificate.promise.is_selective else "queries"
     others = len(certificate.strata) - len(kept)
-    rest = f" The other {others} strata are not promised anything and go to {report.strong} always." if others else ""
+    strata = (
+        "One other stratum is promised nothing and goes"
+        if others == 1
+        else f"{others} others are promised nothing and go"
+    )
+    rest = f" {strata} to {report.strong} always." if others else ""
     return (
         f"Promised until {certificate.expires_at:%d %B %Y}, with {percent(1 - certificate.promise.delta)} confidence: "
         f"the share of {of_what} {what[certificate.promise.loss]} by the router is, in "
@@ -146,9 +151,14 @@ def _next(report: RunReport) -> str:
     if advice.mood == "against":
         return "Next: keep what serves today, and change the labels, the router or the pair before another run."
     if report.certificate is None:
-        return f"Next: use it for low stakes only, or set split.certify to get a promise. {report.plan}".strip()
+        return (
+            f"Next: use it for low stakes only, or set split.certify to get a promise. {report.plan}".strip().replace(
+                "<=", "≤"
+            )
+        )
     if not report.certificate.is_certified:
-        return f"Next: label more queries, or improve the router. {report.certificate.strata[0].why}"
+        whys = [one.why for one in report.certificate.strata]
+        return " ".join(["Next: label more queries, or improve the router.", *whys[:1]]).replace("<=", "≤")
     if advice.mood == "open":
         return "Next: label more queries before you promote it; the promise holds, but a plainer router may do as well."
     return "Next: have a second person approve it, then promote it with the command that the run printed."
