@@ -74,6 +74,7 @@ def summary(judged: Judged, prompt: JudgePrompt) -> JudgeReport:
     rulings = judged.rulings
     counts = Counter(ruling.why for ruling in rulings)
     n_read_twice = sum(ruling.was_read_twice for ruling in rulings)
+    n_agreeing = sum(ruling.was_read_twice and ruling.said is not None for ruling in rulings)
     return JudgeReport(
         judge=prompt.model,
         prompt_sha256=prompt.sha256,
@@ -84,7 +85,7 @@ def summary(judged: Judged, prompt: JudgePrompt) -> JudgeReport:
         n_by_outcome={why: counts[why] for why in Why},
         n_cut=judged.n_cut,
         n_harms=sum(ruling.is_harm is True for ruling in rulings),
-        consistency=binomial_interval(counts[Why.DECIDED], n_read_twice) if n_read_twice else None,
+        consistency=binomial_interval(n_agreeing, n_read_twice) if n_read_twice else None,
         n_preferred_first_twice=sum(ruling.preferred_first_twice for ruling in rulings),
         n_preferred_second_twice=sum(ruling.preferred_second_twice for ruling in rulings),
         spent_usd=judged.spent_usd,

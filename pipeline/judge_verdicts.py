@@ -40,7 +40,7 @@ class Ruling:
     why: Why
     said: Said | None = None
     was_read_twice: bool = False
-    """Both orders brought a verdict, agreeing or not."""
+    """Both orders of two different answers brought a verdict, agreeing or not."""
     preferred_first_twice: bool = False
     preferred_second_twice: bool = False
 

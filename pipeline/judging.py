@@ -93,7 +93,9 @@ class Judging:
             SettingsError: a key is missing.
         """
         reports: list[AskReport] = []
-        spent_usd = 0.0
+        asked = {endpoint.model for endpoint in self.pair}
+        unasked = [one for one in self.answers.answers.values() if one.model in set(self.prompt.pair) - asked]
+        spent_usd = sum(one.cost_usd or 0.0 for one in unasked)
         missing = with_answers(rows, self.prompt.pair, self.answers)
         for endpoint in self.pair:
             report = self._ask(endpoint, questions_for(endpoint.model, missing, self._screen), self.answers, spent_usd)
@@ -105,10 +107,10 @@ class Judging:
         blinded = [one for one in shown if one is not None]
         judged_usd = 0.0
         for attempt in range(0 if any(report.stopped for report in reports) else 1 + N_RETRIES):
-            asked = [question for one in blinded for question in self._unread(one, attempt)]
-            if attempt and not open_questions(self.judge.model, asked, self.verdicts):
+            due = [question for one in blinded for question in self._unread(one, attempt)]
+            if attempt and not open_questions(self.judge.model, due, self.verdicts):
                 break
-            report = self._ask(self.judge, asked, self.verdicts, spent_usd)
+            report = self._ask(self.judge, due, self.verdicts, spent_usd)
             reports.append(report)
             judged_usd = report.spent_usd
             if report.stopped:
@@ -170,7 +172,9 @@ class Judging:
                 if not is_answered:
                     return UNANSWERED
                 votes[weak_first].append(said)
-        return ruling_of(votes[True], votes[False])
+        ruling = ruling_of(votes[True], votes[False])
+        # Two equal answers have one order: they say nothing about the judge's bias for a position.
+        return replace(ruling, was_read_twice=False) if shown.weak == shown.strong else ruling
 
     def _vote(self, shown: Blinded, *, weak_first: bool, vote: int) -> tuple[bool, Said | None]:
         """Whether all replies that are due came, and what the first that can be read says."""
