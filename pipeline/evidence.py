@@ -49,7 +49,7 @@ def evidence_of(settings: RunSettings, work: Work, report: RunReport, measured: 
             null_high=report.calibration.ece_null_high,
             p_value=report.calibration.ece_p_value,
         ),
-        slices=_slices(settings, measured),
+        slices=slices_of(settings, measured),
         agreement=agreement_behind(settings.data.files),
         gates=GateSettings.model_validate(fixed["settings"]),
         gates_sha256=fixed["sha256"],
@@ -76,7 +76,7 @@ def agreement_behind(files: tuple[Path, ...]) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _slices(settings: RunSettings, measured: Measured) -> tuple[SliceEvidence, ...]:
+def slices_of(settings: RunSettings, measured: Measured) -> tuple[SliceEvidence, ...]:
     """Each stratum of the test rows, with the adapted router's paired gain over the base where it can be measured."""
     test, rows = measured.test, measured.rows
     strata = np.array(rows.table.strata)[test]

@@ -2,6 +2,8 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from core.records import Stakes
 from gateway.certified import certificate_fault, threshold_in_force
@@ -72,6 +74,25 @@ def test_thresholds_that_are_not_the_certificate_s_send_everything_to_the_strong
 )
 def test_a_certificate_that_does_not_read_holds_nothing(paper):
     assert certificate_fault(paper, PAPER.thresholds, now=DURING) == "certificate_mismatch"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.sampled_from(sorted(PAPER.model_dump(mode="json"))), JSON, st.booleans())
+def test_whatever_stands_in_a_certificate_nothing_above_its_thresholds_is_ever_decided(field, value, drops):
+    paper = PAPER.model_dump(mode="json") | {field: value}
+    if drops:
+        del paper[field]
+    bundle = FixedRouter(0.1, dict(PAPER.thresholds), paper)
+
+    for domain in ("law", "tax", None):
+        found = in_force(domain, 0.95, bundle=bundle)
+        assert isinstance(found, str) or (domain == "law" and found[0] == 0.4)
 
 
 def test_without_a_certificate_the_request_s_own_threshold_stands():

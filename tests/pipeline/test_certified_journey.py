@@ -67,6 +67,8 @@ def test_the_bundle_decides_by_the_certificate_until_it_ends(certified):
     assert threshold("coding") == (stratum.threshold, ())
     assert threshold("general") == "not_certified"
     assert threshold("coding", certificate.expires_at) == "certificate_expired"
+    assert "Promised, with probability at least 0.95: a mean harm over all queries" in bundle.papers.card
+    assert f"| coding/high | 35.0% | {stratum.n} rows |" in bundle.papers.card
     assert load_bundle(stage(certified, "register") / "base").facts.status == "not_certified"
 
 

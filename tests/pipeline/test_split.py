@@ -69,3 +69,15 @@ def test_the_shares_are_met_on_many_groups_and_the_seed_changes_the_division():
 
 def test_a_leak_would_be_seen():
     assert crossing_components(np.array([0, 0, 1]), ["train", "test", "test"]) == 1
+
+
+@given(rows)
+def test_a_part_to_certify_is_taken_from_the_test_rows_alone(rows):
+    _, without = division(rows)
+    _, none_asked = division(rows, shares=(0.5, 0.2, 0.0))
+    _, asked = division(rows, shares=(0.5, 0.2, 0.15))
+
+    assert none_asked == without
+    assert all(
+        now == before or (before, now) == ("test", "certify") for before, now in zip(without, asked, strict=True)
+    )
