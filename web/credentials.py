@@ -161,8 +161,9 @@ class _Seen:
 
 def _settle(connection: sa.Connection, person: str, seen: _Seen | None, *, action: str, now: datetime) -> bool:
     """Count the try, inside one write transaction, so that tries at the same time count one by one."""
-    # The person's row is there even before the credential's, so it is the one to lock.
-    connection.execute(sa.select(PEOPLE.c.name).where(PEOPLE.c.name == person).with_for_update())
+    # The person's row is there even before the credential's, so it is the one to lock. Its key stays free: a session
+    # that is being opened refers to it, and may hold the ledger meanwhile.
+    connection.execute(sa.select(PEOPLE.c.name).where(PEOPLE.c.name == person).with_for_update(key_share=True))
     row = _row(connection, person)
     if row and row.locked_until and timestamp(now) < row.locked_until:
         append_in(connection, person, f"{action}.fail", person, {"locked": True}, now=now)

@@ -1,6 +1,7 @@
 """Coming in, staying, and being shut out; on both stores."""
 
 import statistics
+import threading
 import time
 from datetime import timedelta
 
@@ -9,12 +10,14 @@ import pytest
 import sqlalchemy as sa
 
 from core.access import Role
-from core.ledger import Ledger
+from core.errors import AccessDenied
+from core.ledger import Ledger, append_in
 from core.people import actor_of, grant, retire, revoke
 from core.store import writing
 from tests.web.conftest import PASSWORD, Browser, make_app
-from web.credentials import REFUSED
+from web.credentials import REFUSED, Try, prove
 from web.guard import COOKIE
+from web.sessions import open_session
 
 
 def actions(store, *, subject=None):
@@ -328,3 +331,24 @@ def test_burst_of_wrong_tries_at_once_is_counted_one_by_one(dana, app, store, cl
 
     logged = [event.details for event in Ledger(store).events(subject="Dana") if event.action.startswith("login.")]
     assert sum("locked" in details for details in logged) == 3
+
+
+def test_a_wrong_try_while_the_same_person_comes_in_does_not_block_either(store, people, clock):
+    people("Dana")
+    answers = []
+
+    def try_wrongly():
+        try:
+            prove(store, Try("Dana", "wrong"), action="login", now=clock())
+        except AccessDenied as refused:
+            answers.append(str(refused))
+
+    with writing(store) as connection:
+        append_in(connection, "Dana", "login.ok", "Dana", {}, now=clock())
+        other = threading.Thread(target=try_wrongly)
+        other.start()
+        time.sleep(1)  # the try holds the person's row by now, and waits for the ledger (PostgreSQL)
+        open_session(connection, "Dana", now=clock())
+    other.join()
+
+    assert answers == [REFUSED]
