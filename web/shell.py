@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
@@ -86,5 +87,13 @@ def _add_error_pages(app: FastAPI, pages: Jinja2Templates) -> None:
         heading = "There is no such page" if status == 404 else "This request cannot be answered"
         return message_page(pages, request, heading=heading, text=f"{status} {detail}".strip(), status_code=status)
 
+    def misfit(request: Request, error: Exception) -> Response:
+        faults = error.errors() if isinstance(error, RequestValidationError) else []
+        # Names of fields alone: what was sent may be a text that belongs on no page of errors.
+        names = ", ".join(dict.fromkeys(f"'{fault['loc'][-1]}'" for fault in faults))
+        text = f"The request holds no fitting value of {names}. Go back, reload the page and send it again."
+        return message_page(pages, request, heading="This request cannot be answered", text=text, status_code=422)
+
     app.add_exception_handler(PreceptorError, refused)
+    app.add_exception_handler(RequestValidationError, misfit)
     app.add_exception_handler(HTTPException, failed)

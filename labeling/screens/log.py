@@ -16,6 +16,9 @@ from labeling.screens.site import Site
 PAGE = 100
 """Events on one page."""
 
+LARGEST_SEQ = 2**31 - 1
+"""The largest number that the column of an event's number holds."""
+
 
 @dataclass(frozen=True)
 class LogFilter:
@@ -90,6 +93,6 @@ def _filter_of(
     action: str = "",
     subject: str = "",
     actor: str = "",
-    before: Annotated[int | None, Query(ge=1)] = None,
+    before: Annotated[int | None, Query(ge=1, le=LARGEST_SEQ)] = None,
 ) -> LogFilter:
     return LogFilter(action=action.strip(), subject=subject.strip(), actor=actor.strip(), before=before)

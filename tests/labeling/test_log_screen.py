@@ -75,3 +75,10 @@ def test_an_annotator_does_not_see_the_log(imported, expert):
 
     assert dana.http.get("/log").status_code == 403
     assert 'href="/log"' not in dana.http.get("/judge").text
+
+
+def test_an_event_number_that_no_event_can_have_is_refused_in_words(auditor):
+    _, http = auditor
+
+    answer = http.get("/log", params={"before": 10**20})
+    assert (answer.status_code, "no fitting value of &#39;before&#39;" in answer.text) == (422, True)

@@ -24,6 +24,10 @@ def client() -> Iterator[TestClient]:
     def says(request: Request, text: str) -> Response:
         return message_page(pages, request, heading="Said", text=text)
 
+    @app.get("/page")
+    def page(request: Request, number: int) -> Response:
+        return message_page(pages, request, heading="Page", text=str(number))
+
     @app.get("/denied")
     def denied() -> Response:
         raise AccessDenied("Only a lead may do this. Ask one.")
@@ -126,3 +130,11 @@ def test_a_form_token_belongs_to_one_session():
     assert is_csrf_token(csrf_token("a"), of_session="a")
     assert not is_csrf_token(csrf_token("b"), of_session="a")
     assert not is_csrf_token("", of_session="a")
+
+
+def test_a_value_of_the_wrong_kind_is_answered_by_a_page_that_names_the_field_and_not_the_value(client):
+    answer = client.get("/page", params={"number": "MRN 00482913"})
+
+    assert answer.status_code == 422
+    assert "holds no fitting value of &#39;number&#39;. Go back, reload" in answer.text
+    assert "00482913" not in answer.text
