@@ -58,6 +58,8 @@ class Ballot:
     marks: tuple[SideMark, ...] = ()
     active_ms: int | None = None
     wall_ms: int | None = None
+    guideline_version: int | None = None
+    """The version that stood beside the pair, 0 for none; None where the sender does not say: the one in force."""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from labeling.tables import ASSIGNMENTS, DRAFTS, JUDGEMENTS
 
 MAX_DRAFT_CHARS = 40_000
 
-_NOT_ENTERED = {"assignment", "revision", "edition"}
+_NOT_ENTERED = {"assignment", "revision", "edition", "guideline"}
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ class JudgingForm(BaseModel):
 
     assignment: str = ""
     revision: str = ""
+    guideline: str = ""
     edition: str = "0"
     verdict: str = ""
     strength: str = ""
@@ -89,6 +90,7 @@ class JudgingForm(BaseModel):
             marks=self.side_marks(),
             active_ms=_milliseconds(self.active_ms),
             wall_ms=_milliseconds(self.wall_ms),
+            guideline_version=int(self.guideline) if self.guideline.isdecimal() and len(self.guideline) < 7 else None,
         )
 
     def side_marks(self) -> tuple[SideMark, ...]:

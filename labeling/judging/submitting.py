@@ -60,7 +60,7 @@ def submit(engine: sa.Engine, ballot: Ballot, *, expert: str, rules: JudgingRule
             if ballot.marks:
                 task = task_of(connection, ballot.assignment_id)
                 check_places(ballot.marks, left=task.left, right=task.right)
-            version = connection.execute(sa.select(sa.func.max(GUIDELINES.c.version))).scalar()
+            version = _guideline_read(connection, ballot)
             judgement = _judgement(ballot, assignment, guideline_version=version, now=now)
             found = _found(connection, ballot, judgement)
             if found is not None:
@@ -161,6 +161,14 @@ def judgements_where(connection: sa.Connection, condition: sa.ColumnElement[bool
         )
         marks.setdefault(row.judgement_id, []).append(mark)
     return [judgement_of(row, tuple(marks.get(row.id, ()))) for row in rows]
+
+
+def _guideline_read(connection: sa.Connection, ballot: Ballot) -> int | None:
+    """The version that the expert had before them: another may have come into force while they judged."""
+    in_force: int | None = connection.execute(sa.select(sa.func.max(GUIDELINES.c.version))).scalar()
+    if ballot.guideline_version is None or in_force is None:
+        return in_force
+    return min(ballot.guideline_version, in_force) or None
 
 
 def _judgement(ballot: Ballot, assignment: sa.Row[Any], *, guideline_version: int | None, now: datetime) -> Judgement:

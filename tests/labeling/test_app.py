@@ -241,6 +241,25 @@ def test_a_pair_waits_until_the_latest_guideline_is_acknowledged(imported, exper
     assert "<em>last</em>" in page
 
 
+def test_a_judgement_keeps_the_version_that_stood_beside_the_pair_not_one_that_came_meanwhile(imported, expert):
+    store = imported(3)
+    dana = expert(store)
+    fields = {"sha256": "0" * 64, "change": "c", "written_by": "ann", "approved_by": "bob", "at": "2026-11-24"}
+    for version in (1, 2):
+        form = dana.fields()
+        with writing(store) as connection:
+            connection.execute(GUIDELINES.insert().values(version=version, text="# Aim", **fields))
+        dana.http.post("/judge", data={**form, "verdict": "both_acceptable"}, follow_redirects=False)
+        with writing(store) as connection:
+            connection.execute(ACKNOWLEDGEMENTS.insert().values(expert=dana.name, version=version, at="2026-11-24"))
+    dana.http.post("/judge", data={**dana.fields(), "guideline": "9", "verdict": "both_acceptable"})
+    with store.connect() as connection:
+        kept = connection.execute(sa.select(JUDGEMENTS.c.guideline_version).order_by(JUDGEMENTS.c.at)).scalars().all()
+
+    # None was there for the first, version 1 for the second; a version that does not exist is the one in force.
+    assert kept == [None, 1, 2]
+
+
 def test_chosen_keys_are_shown_and_kept_on_the_server(imported, expert):
     store = imported(1)
     dana = expert(store)
