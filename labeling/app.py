@@ -25,8 +25,8 @@ from labeling.screens.own_pages import add_own_pages
 from labeling.screens.progress import add_progress_screen
 from labeling.screens.qualification import add_qualification_screen
 from labeling.screens.quality import add_quality_screen
-from labeling.screens.queue import add_queue_screen
-from labeling.screens.site import NAVIGATION, Site
+from labeling.screens.queueing import add_queue_screen
+from labeling.screens.room import NAVIGATION, Site
 from labeling.screens.versions import add_versions_screen
 from web.account import add_account_pages
 from web.people_pages import add_people_pages

@@ -9,7 +9,7 @@ from labeling.commands.import_report import first_of
 from labeling.commands.importing import clear, held, import_command
 from labeling.commands.options import by_option, engine_of, settings_of, store_options
 from labeling.commands.quality import agreement, gold, guideline
-from labeling.commands.queue import meter, select, ties
+from labeling.commands.queueing import meter, select, ties
 from labeling.commands.versions import diff, export_command, freeze
 
 

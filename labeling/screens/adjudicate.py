@@ -18,7 +18,7 @@ from labeling.quality.cases import Case, SideMark, case_of, offered_items
 from labeling.quality.disagreements import disagreements
 from labeling.quality.rulings import ErrorClass
 from labeling.screens.own_pages import CHOICE_LABELS
-from labeling.screens.site import Site
+from labeling.screens.room import Site
 
 SHOWN = 200
 """Pairs on the list."""

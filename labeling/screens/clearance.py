@@ -25,7 +25,7 @@ from labeling.content.clearance import (
 )
 from labeling.phi.findings import LETTERS
 from labeling.phi.masking import segments
-from labeling.screens.site import Site
+from labeling.screens.room import Site
 
 LISTED = 100
 """Items on the list; the rest follows as these are decided."""

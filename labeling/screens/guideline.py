@@ -24,7 +24,7 @@ from labeling.quality.guideline import (
     versions,
 )
 from labeling.queueing.experts import enter
-from labeling.screens.site import Site
+from labeling.screens.room import Site
 
 NOTICES = {
     "proposed": "Proposed. Someone else has to approve it before it is in force.",

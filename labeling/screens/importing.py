@@ -16,7 +16,7 @@ from labeling.content.inspecting import ImportRules, inspect_pairs
 from labeling.content.rows import MAPPABLE_FIELDS, mapping_of
 from labeling.content.sources import Source
 from labeling.content.uploads import ENDINGS, Uploads
-from labeling.screens.site import Site
+from labeling.screens.room import Site
 from labeling.screens.upload_limit import UploadLimit
 
 SHOWN = 50

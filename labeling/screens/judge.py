@@ -21,7 +21,7 @@ from labeling.quality.guideline import has_acknowledged, latest
 from labeling.quality.qualification import is_qualified
 from labeling.queueing.experts import enter_once
 from labeling.queueing.offering import Task, last_judged, next_task, progress_of
-from labeling.screens.site import Site
+from labeling.screens.room import Site
 
 NOTICES: Mapping[str, str] = {
     Receipt.SAVED: "Saved.",

@@ -11,7 +11,7 @@ from core.access import Act, Actor, refusal
 from core.errors import LedgerError, PreceptorError
 from core.ledger import EVENTS, Event, Ledger
 from core.ledger_check import with_details
-from labeling.screens.site import Site
+from labeling.screens.room import Site
 
 PAGE = 100
 """Events on one page."""

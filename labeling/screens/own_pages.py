@@ -13,7 +13,7 @@ from labeling.judging.ballots import MAX_REASON_CHARS, Choice
 from labeling.judging.keys import ACTIONS, Keys, chosen_keys, keys_of, save_keys
 from labeling.judging.own_work import judged_today, reopen
 from labeling.queueing.experts import enter
-from labeling.screens.site import Site
+from labeling.screens.room import Site
 
 CHOICE_LABELS: Mapping[Choice, str] = {
     Choice.LEFT_BETTER: "Left is better",

@@ -9,7 +9,7 @@ from labeling.judging.own_work import own_pace
 from labeling.quality.overview import overview
 from labeling.queueing.offering import progress_of
 from labeling.screens.own_pages import CHOICE_LABELS
-from labeling.screens.site import Site
+from labeling.screens.room import Site
 
 
 def add_progress_screen(site: Site) -> None:

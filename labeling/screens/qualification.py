@@ -14,7 +14,7 @@ from labeling.judging.rendering import render_answer
 from labeling.quality.qualification import STATEMENT, Feedback, answer, feedback_on, hand_in, next_of_set, standing_of
 from labeling.queueing.experts import enter
 from labeling.screens.own_pages import CHOICE_LABELS
-from labeling.screens.site import Site
+from labeling.screens.room import Site
 
 
 def add_qualification_screen(site: Site) -> None:

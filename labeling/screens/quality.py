@@ -16,7 +16,7 @@ from core.ledger import EVENTS
 from labeling.quality.changes import outdated_pairs
 from labeling.quality.report import QualityReport, quality_report
 from labeling.screens.adjudicate import CLASS_LABELS
-from labeling.screens.site import Site
+from labeling.screens.room import Site
 
 VERDICT_LABELS = ("Strong better", "Weak better", "Both acceptable", "Neither acceptable", "Cannot judge")
 """Verdicts by tier, in the order of their codes."""

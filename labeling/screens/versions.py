@@ -21,7 +21,7 @@ from labeling.frozen.preview import findings
 from labeling.frozen.standing import standing_now
 from labeling.frozen.versions import all_versions, check_signature, open_version, signature_of, version_row
 from labeling.judging.rendering import render_markdown
-from labeling.screens.site import Site
+from labeling.screens.room import Site
 
 
 class FreezeForm:

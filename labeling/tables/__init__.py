@@ -14,7 +14,7 @@ from labeling.tables.judgements import (
     counts,
     stands,
 )
-from labeling.tables.queue import ASSIGNMENTS, DRAFTS, EXPERTS, FLAGS, GOLD, QUEUE, SELECTED, SELECTIONS
+from labeling.tables.queueing import ASSIGNMENTS, DRAFTS, EXPERTS, FLAGS, GOLD, QUEUE, SELECTED, SELECTIONS
 from labeling.tables.versions import DATASET_PAIRS, DATASET_ROWS, DATASET_RULINGS, DATASETS
 
 __all__ = [

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from core.items import ITEMS
 from core.store import METADATA
-from labeling.tables.types import HASH, MOMENT, NAME
+from labeling.tables.columns import HASH, MOMENT, NAME
 
 SAMPLING = sa.Table(
     "label_sampling",

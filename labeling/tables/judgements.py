@@ -17,7 +17,7 @@ Rows are only ever added: a change of mind is a retraction and a new revision.
 import sqlalchemy as sa
 
 from core.store import METADATA
-from labeling.tables.types import HASH, KEY, MOMENT, NAME
+from labeling.tables.columns import HASH, KEY, MOMENT, NAME
 
 GUIDELINES = sa.Table(
     "label_guideline",

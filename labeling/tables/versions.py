@@ -11,7 +11,7 @@
 import sqlalchemy as sa
 
 from core.store import METADATA
-from labeling.tables.types import HASH, KEY, MOMENT, NAME
+from labeling.tables.columns import HASH, KEY, MOMENT, NAME
 
 DATASETS = sa.Table(
     "label_dataset",

@@ -9,7 +9,7 @@ from core.errors import AccessDenied, PreceptorError
 from labeling.queueing.meter import read_meter
 from labeling.queueing.selecting import Drawing, select_active, select_audit
 from labeling.queueing.selecting import Request as Wanted
-from labeling.screens.site import Site
+from labeling.screens.room import Site
 
 LARGEST_SEED = 2**31
 LARGEST_DRAW = 100_000

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from core.items import ITEMS
 from core.store import METADATA
-from labeling.tables.types import KEY, MOMENT, NAME
+from labeling.tables.columns import KEY, MOMENT, NAME
 
 EXPERTS = sa.Table(
     "label_expert",
