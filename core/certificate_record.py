@@ -47,6 +47,8 @@ class StratumEvidence(Record):
     """None: nothing was tried, since the rows do not allow it."""
     ledger_seq: int | None
     why: str
+    is_rechecked: bool = False
+    """Whether the answers that leave are those that also passed the recheck; the gateway must then make it."""
 
 
 class Certificate(Record):

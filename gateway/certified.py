@@ -97,6 +97,26 @@ def certificate_fault(
     return None if named == dict(thresholds) else "certificate_mismatch"
 
 
+def recheck_fault(
+    certificate: Mapping[str, Any] | None, certified_with: Mapping[str, Any] | None, pack: str
+) -> str | None:
+    """Why this gateway's recheck is not the one that the certificate counts on; None where it is, or none is.
+
+    Args:
+        certificate: the bundle's.
+        certified_with: the bundle's policy of the recheck.
+        pack: the checks that this gateway makes.
+    """
+    counts_on_it = certificate is not None and any(one.get("is_rechecked") for one in certificate.get("strata", ()))
+    if not counts_on_it or (certified_with is not None and certified_with.get("pack") == pack):
+        return None
+    wanted = None if certified_with is None else certified_with.get("pack")
+    return (
+        f"The certificate counts on the recheck '{wanted}', and this gateway makes '{pack}'. "
+        f"Set verifiers.pack to {wanted}, or certify with this one."
+    )
+
+
 def _threshold_of(thresholds: Mapping[str, float | None], domain: str | None, stakes: Stakes) -> float | None:
     """The most specific threshold: of the domain at these stakes, else of the domain, else the default's."""
     if domain is None:

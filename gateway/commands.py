@@ -95,16 +95,18 @@ def _upstream(role: str, model: "ModelSettings") -> "Upstream":
 
 def _bundle(settings: "RunSettings", reference: str) -> "RoutingBundle | None":
     from core.errors import PreceptorError
+    from gateway.certified import recheck_fault
     from models.bundle import load_bundle
     from models.registry import fetch_bundle
 
     cache = settings.folder / settings.name / "bundles"
     try:
-        bundle: RoutingBundle = load_bundle(
-            fetch_bundle(reference, tracking_uri=settings.mlflow.tracking_uri, cache=cache)
-        )
+        bundle = load_bundle(fetch_bundle(reference, tracking_uri=settings.mlflow.tracking_uri, cache=cache))
     except PreceptorError as error:
         click.echo(f"preceptor: {error}\nUntil it is served with a bundle, the strong model answers all.", err=True)
+        return None
+    if fault := recheck_fault(bundle.certificate, bundle.papers.verifier, settings.verifiers.pack):
+        click.echo(f"preceptor: {fault}\nUntil then the strong model answers all.", err=True)
         return None
     click.echo(f"Deciding with {reference} ({bundle.sha256[:12]})", err=True)
     return bundle

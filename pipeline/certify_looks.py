@@ -62,7 +62,7 @@ class Looks:
 
 def tried_hash(asked: Mapping[str, object], rows: Rows) -> str:
     """Hash of a trial: what was asked for, of which probabilities, on which labels."""
-    columns = (rows.probability, rows.weak, rows.strong)
+    columns = (rows.probability, rows.weak, rows.strong, *(() if rows.passes is None else (rows.passes,)))
     return fingerprint.of_json([dict(asked), *(fingerprint.of_array(column) for column in columns)])
 
 

@@ -5,7 +5,8 @@ kept in the ledger. Writes certificate.json where `split.certify` leaves rows, a
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,7 +18,6 @@ from assurance.attempts import delta_of_attempt
 from assurance.certificates import Loss, Promise, certify, losses_if_accepted
 from assurance.certificates import Rows as Tried
 from assurance.planning import WORTH_HAVING, auroc_needed, auroc_of, start_of
-from core import fingerprint
 from core.calibrator import Calibrator
 from core.certificate_record import Certificate, PromiseTerms, StratumEvidence
 from core.certificate_settings import CertificateSettings
@@ -25,13 +25,12 @@ from core.ledger import Ledger
 from core.records import Source
 from core.settings import RunSettings
 from core.store import open_store
-from models.certificate_check import Deciding, hashes_of
-from models.families import files_of
+from pipeline.certify_binding import deciding_hashes, rows_hash, voids_of
 from pipeline.certify_looks import Looks, text_key, tried_hash
+from pipeline.certify_rechecks import passed_recheck
 from pipeline.engine import Work
 from pipeline.gates import CERTIFICATE
 from pipeline.results import Rows, load_rows, read_json, write_json
-from pipeline.training import trained_router
 
 PATH = "every thousandth from 0 to 1, safest first, ended by the first that cannot be shown to keep the promise"
 
@@ -95,7 +94,8 @@ def _certificate(settings: RunSettings, work: Work, rows: Rows) -> Certificate:
     for_certifying = rows.part("certify")
     names = sorted(set(strata[for_certifying]))
     promised = [name for name in names if promised_of(name, terms) is not None]
-    trial = Trial(settings, rows, probabilities, n_promised=len(promised))
+    passed = passed_recheck(settings, {rows.table.ids[i] for i in np.flatnonzero(for_certifying)})
+    trial = Trial(settings, rows, probabilities, n_promised=len(promised), passed=passed)
     evidence = tuple(
         trial.of(name, np.flatnonzero(for_certifying & (strata == name)))
         for name in names
@@ -107,19 +107,29 @@ def _certificate(settings: RunSettings, work: Work, rows: Rows) -> Certificate:
         strata=evidence,
         budgets={name: calibration["threshold"] for name in names if keeps_budget(name, terms)},
         path=PATH,
-        hashes=_hashes(settings, work, calibration) | {"rows": _rows_hash(rows, for_certifying)},
+        hashes=deciding_hashes(settings, work, calibration) | {"rows": rows_hash(rows, for_certifying)},
         created_at=made_at,
         expires_at=made_at + timedelta(days=terms.expires_days),
-        voids=_voids(settings),
+        voids=voids_of(settings),
     )
 
 
 class Trial:
-    """The trial of one run: its settings, rows and probabilities, and how many strata share delta."""
+    """The trial of one run: settings, rows and probabilities, how many strata share delta, and what passed the recheck.
+
+    The recheck counts in strata of high stakes where it is known of every row: there it is made of every weak answer.
+    """
 
     def __init__(
-        self, settings: RunSettings, rows: Rows, probabilities: Float[np.ndarray, " n"], *, n_promised: int
+        self,
+        settings: RunSettings,
+        rows: Rows,
+        probabilities: Float[np.ndarray, " n"],
+        *,
+        n_promised: int,
+        passed: Mapping[str, bool] | None = None,
     ) -> None:
+        self._passed = passed or {}
         self._settings, self._rows, self._probabilities, self._n_promised = settings, rows, probabilities, n_promised
         self._looked_at: list[datetime] = []
         self._looks = Looks(Ledger(open_store(settings.store_url)), run=settings.name)
@@ -138,10 +148,14 @@ class Trial:
         max_loss = promised_of(stratum, terms)
         if max_loss is None:
             return _strong(stratum, None, len(index), "Settings send this stratum to the strong model always.")
-        if fault := _unfit(self._settings, self._rows, stratum, index):
+        is_rechecked = stratum.endswith("/high") and all(table.ids[i] in self._passed for i in index)
+        if fault := _unfit(self._settings, self._rows, stratum, index, is_rechecked=is_rechecked):
             return _strong(stratum, max_loss, len(index), fault)
         weak, strong = table.pair_quality(self._settings.pair.weak.name, self._settings.pair.strong.name)
+        passes = np.array([not is_rechecked or self._passed[table.ids[i]] for i in index])
         tried = Tried(self._probabilities[index], weak[index], strong[index])
+        if is_rechecked:
+            tried = replace(tried, suspicion=np.zeros(len(index)), passes=passes)
         start = start_of(self._calibration(stratum), terms.start_accept_rate) if terms.is_selective else 0.0
         asked = {"max_loss": max_loss, "start": start, "loss": terms.loss, "is_selective": terms.is_selective}
         keys = [text_key(table.texts[i]) for i in index]
@@ -154,9 +168,9 @@ class Trial:
                 update={"attempt": attempt, "ledger_seq": seq}
             )
         promise = Promise(loss=Loss(terms.loss), max_loss=max_loss, delta=delta, is_selective=terms.is_selective)
-        found = certify(stratum, tried, promise, start=start)
+        found = certify(stratum, tried, promise, tau=0.0 if is_rechecked else None, start=start)
         leaves = tried.probability < found.threshold
-        harmful = losses_if_accepted(tried, Loss.HARM) > 0
+        harmful = (losses_if_accepted(tried, Loss.HARM) > 0) & passes
         return StratumEvidence(
             stratum=stratum,
             max_loss=max_loss,
@@ -173,6 +187,7 @@ class Trial:
             attempt=attempt,
             ledger_seq=seq,
             why=found.why + _what_would_help(found.n, found.n_accepted, tried, harmful, promise),
+            is_rechecked=is_rechecked,
         )
 
     def _calibration(self, stratum: str) -> Float[np.ndarray, " k"]:
@@ -182,7 +197,9 @@ class Trial:
         return np.asarray(self._probabilities[inside if inside.any() else part])
 
 
-def _unfit(settings: RunSettings, rows: Rows, stratum: str, index: Int[np.ndarray, " n"]) -> str | None:
+def _unfit(
+    settings: RunSettings, rows: Rows, stratum: str, index: Int[np.ndarray, " n"], *, is_rechecked: bool
+) -> str | None:
     """Why these rows can show no promise, whatever is on them; None where they can."""
     terms, table = settings.certificate, rows.table
     judged = sum(table.sources[i] == Source.JUDGE for i in index)
@@ -197,11 +214,12 @@ def _unfit(settings: RunSettings, rows: Rows, stratum: str, index: Int[np.ndarra
             f"The rows of '{stratum}' had chances of being chosen from {chance.min():.3g} to {chance.max():.3g}, so "
             "they are not like the traffic. Certify on rows drawn alike, such as an audit draw."
         )
-    is_rechecked = settings.verifiers.pack != "none" and not stratum.endswith("/low")
-    if is_rechecked and (terms.loss == "net" or terms.is_selective):
+    will_be_rechecked = settings.verifiers.pack != "none" and not stratum.endswith("/low")
+    if will_be_rechecked and not is_rechecked and (terms.loss == "net" or terms.is_selective):
         return (
             "The recheck of high-stakes answers takes some away, which may raise a net or selective loss, and the rows "
-            "do not show which. Promise harm over all queries, which a recheck can only lower."
+            "do not show which, since not all hold the weak answer's text. Add the texts, or promise harm over all "
+            "queries, which a recheck can only lower."
         )
     return None
 
@@ -239,42 +257,4 @@ def _strong(stratum: str, max_loss: float | None, n: int, why: str) -> StratumEv
         attempt=None,
         ledger_seq=None,
         why=why,
-    )
-
-
-def _hashes(settings: RunSettings, work: Work, calibration: dict[str, object]) -> dict[str, str]:
-    router = trained_router(settings, work, "adapted")
-    encoder = read_json(work.inputs["embed"] / "encoder.json")
-    return hashes_of(
-        Deciding(
-            router_files=files_of(router),
-            calibrator=Calibrator.model_validate(calibration["calibrator"]),
-            encoder_sha256=None if router.dimension is None else encoder["sha256"],
-            pair=(settings.pair.weak.name, settings.pair.strong.name),
-            data_fingerprint=read_json(work.inputs["prepare"] / "summary.json")["data_sha256"],
-            settings=settings.model_dump(mode="json"),
-            verifier=settings.verifiers.model_dump(mode="json"),
-        )
-    )
-
-
-def _rows_hash(rows: Rows, chosen: np.ndarray) -> str:
-    return fingerprint.of_texts(sorted(text_key(rows.table.texts[i]) for i in np.flatnonzero(chosen)))
-
-
-def _voids(settings: RunSettings) -> tuple[str, ...]:
-    weak, strong, terms = settings.pair.weak.name, settings.pair.strong.name, settings.certificate
-    sentences: tuple[str, ...] = (
-        f"Another model, or another version of a model, behind the name {weak} or {strong}.",
-        "A change of anything whose hash stands here; the bundle is then refused.",
-        "Queries unlike these rows: another department, another time, or more harmful ones than here.",
-        "An alarm of the stratum's monitoring.",
-        f"{terms.expires_days} days after it was made.",
-        "Use of these rows for anything else than this trial, such as choosing a router or a prompt.",
-    )
-    if terms.loss == "net":
-        sentences += ("It limits the net loss; harm alone may exceed it.",)
-    return (
-        *sentences,
-        "It never covers the strong model's own errors: all is measured against always asking it.",
     )

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.records import Stakes
-from gateway.certified import certificate_fault, threshold_in_force
+from gateway.certified import certificate_fault, recheck_fault, threshold_in_force
 from gateway.controller import Controller
 from gateway.model_names import BadThreshold, Names, Routed, UnknownModel, parse_model_name
 from tests.core.test_certificate_record import MADE, certificate, refused, stratum
@@ -134,3 +134,19 @@ def test_an_expired_certificate_is_named_before_the_first_request(make_controlle
     controller: Controller = make_controller(certified(), clock=lambda: MADE + timedelta(days=91))
 
     assert asyncio.run(controller.warm_up()) == ("mf: certificate_expired",)
+
+
+@pytest.mark.parametrize(
+    ("is_rechecked", "certified_with", "pack", "is_fault"),
+    [
+        (False, {"pack": "medical_coding"}, "none", False),
+        (True, {"pack": "medical_coding"}, "medical_coding", False),
+        (True, {"pack": "medical_coding"}, "none", True),
+        (True, None, "medical_coding", True),
+    ],
+)
+def test_a_certificate_that_counts_on_a_recheck_is_not_served_without_it(is_rechecked, certified_with, pack, is_fault):
+    paper = certificate(stratum(is_rechecked=is_rechecked)).model_dump(mode="json")
+
+    assert (recheck_fault(paper, certified_with, pack) is not None) == is_fault
+    assert recheck_fault(None, certified_with, pack) is None

@@ -1,6 +1,7 @@
 """The trial of a run on hand-made rows: who is tried, at what delta, and what is refused."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from core.records import Graded, Message, Outcome, Query, Source, Stakes
 from core.settings import RunSettings
 from core.store import open_store
 from pipeline.certify_looks import ATTEMPT
+from pipeline.certify_rechecks import passed_recheck
 from pipeline.certifying import Trial, keeps_budget, one_a_group, promised_of
 from pipeline.results import Rows
 from pipeline.split import components
@@ -72,10 +74,10 @@ def table_of_both(one, other):
     )
 
 
-def tried(settings, rows, *, probabilities=None, stratum="law/high", n_promised=1):
+def tried(settings, rows, *, probabilities=None, stratum="law/high", n_promised=1, passed=None):
     n = len(rows.table)
     probabilities = np.linspace(0.01, 0.9, n) if probabilities is None else probabilities
-    return Trial(settings, rows, probabilities, n_promised=n_promised).of(stratum, np.arange(n))
+    return Trial(settings, rows, probabilities, n_promised=n_promised, passed=passed).of(stratum, np.arange(n))
 
 
 def test_high_stakes_promise_less_harm_than_low_ones_and_unknown_ones_are_high(settings):
@@ -196,3 +198,47 @@ def test_a_selective_promise_counts_harm_among_the_answers_that_leave(settings):
     assert found.is_certified
     assert found.mean_loss == found.harms / found.n_accepted
     assert 0.2 * 400 <= found.n_accepted <= 310
+
+
+def test_a_recheck_that_catches_the_harmful_answers_lets_more_of_the_others_leave(settings):
+    rows = rows_of(400, n_harmful=100)
+    caught = {f"q{i}": i < 300 and i % 10 != 0 for i in range(400)}  # and one good answer in ten with them
+    alone, rechecked = tried(settings(), rows), tried(settings("medical_coding"), rows, passed=caught)
+
+    assert (alone.is_rechecked, rechecked.is_rechecked) == (False, True)
+    assert alone.threshold < 0.7 < rechecked.threshold
+    assert (rechecked.n_accepted, rechecked.harms) == (270, 0)
+    assert rechecked.attempt == 2  # the same rows, tried otherwise
+
+
+def test_a_recheck_counts_only_where_it_is_known_of_every_row_and_made_of_every_answer(settings):
+    rows = rows_of(400, n_harmful=100)
+    known = {f"q{i}": i < 300 for i in range(400)}
+
+    assert not tried(settings(), rows, passed={**known} | {}, stratum="law").is_rechecked
+    del known["q7"]
+    assert not tried(settings(), rows, passed=known).is_rechecked
+
+
+def test_with_every_answer_rechecked_a_net_promise_can_be_shown(settings):
+    found = tried(settings("medical_coding", loss="net"), rows_of(400), passed={f"q{i}": True for i in range(400)})
+
+    assert (found.is_certified, found.is_rechecked, found.harms) == (True, True, None)
+
+
+def test_the_recheck_of_a_run_reads_the_weak_answers_and_leaves_out_those_without_text(settings, tmp_path):
+    good, bad = "Code: B42.81", "Code: Z99.999"
+    query = "Code this diagnosis in ICD-10-CM: Meningitis in sporotrichosis\nCandidate codes:\nB42.81 A\nB42.9 B"
+    answers = {"a": good, "b": bad, "c": None, "d": good}
+    lines = [
+        {"id": name, "query": f"{query} {name}", "results": {"cheap": {"quality": 1, "text": text}, "dear": 1}}
+        for name, text in answers.items()
+    ]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    asked = settings("medical_coding")
+    asked = asked.model_copy(update={"data": asked.data.model_copy(update={"files": (tmp_path / "rows.jsonl",)})})
+
+    found = passed_recheck(asked, {"a", "b", "c"})
+    assert set(found) == {"a", "b"}
+    assert found["b"] is False
+    assert passed_recheck(settings(), {"a"}) == {}
