@@ -20,7 +20,7 @@ from core.store import writing
 from labeling.queueing.dealing import DEFAULT_RULES, OfferRules, purposes, turns_left
 from labeling.queueing.places import release_expired, take
 from labeling.queueing.sides import anchor_is_left, is_swapped
-from labeling.tables import ANSWERS, ASSIGNMENTS, EXPERTS, GOLD, JUDGEMENTS, PAIRS, QUEUE, stands
+from labeling.tables import ADJUDICATIONS, ANSWERS, ASSIGNMENTS, EXPERTS, GOLD, JUDGEMENTS, PAIRS, QUEUE, stands
 from web.sessions import timestamp
 
 COUNTED_PAIRS = 10_000
@@ -141,7 +141,9 @@ def progress_of(
     connection: sa.Connection, expert: str, *, rules: OfferRules = DEFAULT_RULES, now: datetime
 ) -> Progress:
     """How far this expert is; checks count like work, those to come too, so that they cannot be told apart."""
-    mine = sa.select(JUDGEMENTS.c.id).where(JUDGEMENTS.c.expert == expert, stands())
+    mine = sa.select(JUDGEMENTS.c.id).where(
+        JUDGEMENTS.c.expert == expert, JUDGEMENTS.c.purpose != "qualification", stands()
+    )
     midnight = timestamp(now.replace(hour=0, minute=0, second=0, microsecond=0))
     is_open = sa.select(QUEUE.c.is_open).where(QUEUE.c.pair_id == ASSIGNMENTS.c.pair_id).scalar_subquery()
     counted = {
@@ -221,9 +223,12 @@ def _seed_and_turn(connection: sa.Connection, expert: str) -> tuple[int, int]:
 
 def _next_work(connection: sa.Connection, expert: str, rules: OfferRules, now: datetime) -> str | None:
     known = sa.exists().where(ASSIGNMENTS.c.pair_id == QUEUE.c.pair_id, ASSIGNMENTS.c.expert == expert)
+    # Who ruled on an item has seen the others' votes on it.
+    ruled_on = sa.select(PAIRS.c.item_id).join(ADJUDICATIONS).where(ADJUDICATIONS.c.by == expert)
+    ruled = QUEUE.c.pair_id.in_(sa.select(PAIRS.c.id).where(PAIRS.c.item_id.in_(ruled_on)))
     query = (
         sa.select(QUEUE.c.pair_id)
-        .where(QUEUE.c.is_open, ~known)
+        .where(QUEUE.c.is_open, ~known, ~ruled)
         .order_by(QUEUE.c.priority.desc(), QUEUE.c.pair_id.desc())
         .limit(1)
         # PostgreSQL: two experts at once take two pairs; SQLite queues all writers.

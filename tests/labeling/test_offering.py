@@ -16,7 +16,7 @@ from labeling.queueing.experts import enter_once, invite_expert
 from labeling.queueing.offering import next_task, progress_of
 from labeling.queueing.places import refresh, refresh_item
 from labeling.queueing.sides import BLOCK, anchor_is_left
-from labeling.tables import ASSIGNMENTS, EXPERTS, GOLD, ITEMS, JUDGEMENTS, PAIRS, QUEUE
+from labeling.tables import ADJUDICATIONS, ASSIGNMENTS, EXPERTS, GOLD, ITEMS, JUDGEMENTS, PAIRS, QUEUE
 from tests.labeling.conftest import PLAIN, PLAIN_RULES, START, want
 
 LEASE = OfferRules().lease
@@ -276,3 +276,14 @@ def test_the_first_two_pages_of_an_expert_opened_at_once_give_them_one_seed(stor
         seeds = connection.execute(sa.select(EXPERTS.c.name)).scalars().all()
 
     assert sorted(seeds) == names
+
+
+def test_who_ruled_on_a_pair_is_not_offered_its_item(two, clock):
+    pairs = [row.pair_id for row in rows_of(two, QUEUE)]
+    ruling = {"by": "Dana", "edition": 1, "verdict": "both_acceptable", "reason": "", "error_class": "slip", "at": ""}
+    with writing(two) as connection:
+        rulings = [{"id": f"r{number}", "pair_id": pair, **ruling} for number, pair in enumerate(pairs[:-1])]
+        connection.execute(ADJUDICATIONS.insert(), rulings)
+
+    assert len(judge_all(two, "Dana", clock)) == 1
+    assert len(judge_all(two, "Lee", clock)) == 5
