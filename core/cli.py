@@ -12,7 +12,7 @@ import click
 from core.errors import PreceptorError
 
 JOURNEY = (
-    *("run", "learn-curve", "evaluate", "plan", "score", "label", "people"),
+    *("run", "learn-curve", "evaluate", "plan", "calibrate", "score", "label", "people"),
     *("promote", "rollback", "serve", "verify", "ledger"),
 )
 """The order in which help lists the commands; others follow by name."""

@@ -5,6 +5,7 @@ Example: python -m docs.generate
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import click
 from pydantic import BaseModel
@@ -52,6 +53,9 @@ def settings_rows(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, st
     """Path, type, default and meaning of every setting, sections unfolded."""
     for name, field in model.model_fields.items():
         kind = field.annotation
+        optional = [one for one in get_args(kind) if isinstance(one, type) and issubclass(one, BaseModel)]
+        if optional:  # a section that may be left out
+            kind = optional[0]
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             yield from settings_rows(kind, f"{prefix}{name}.")
             continue

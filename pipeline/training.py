@@ -7,10 +7,8 @@ import numpy as np
 from jaxtyping import Float, Int
 from safetensors.numpy import load_file, save_file
 
-from assurance.budgets import threshold_for_cost, threshold_for_quality
 from assurance.calibration import fit_calibrator
-from assurance.presets import PRESETS
-from assurance.thresholds import share_at, threshold_for_share
+from assurance.thresholds import share_at
 from core.settings import RunSettings
 from models.families import Reading, files_of, router_from
 from models.file_tree import files_in, put_files
@@ -18,6 +16,7 @@ from models.floors import FLOORS
 from models.router import Router
 from models.stacked_router import StackedRouter
 from models.targets import row_weights
+from pipeline.budget import threshold_for_budget
 from pipeline.engine import Work
 from pipeline.fitting import How, adapt, fit_base
 from pipeline.gates import FIXED_GATES, gates_fingerprint
@@ -94,15 +93,11 @@ def _threshold(
     settings: RunSettings, rows: Rows, chosen: Int[np.ndarray, " k"], probabilities: Float[np.ndarray, " k"]
 ) -> float:
     """The threshold that keeps the budget which settings name, on the calibration rows."""
-    budget, table = settings.threshold, rows.table.rows(chosen)
-    weak, strong = settings.pair.weak.name, settings.pair.strong.name
-    if budget.usd_per_day is not None and budget.queries_per_day is not None:
-        costs = (table.cost_usd[:, table.column(name)] for name in (weak, strong))
-        return threshold_for_cost(probabilities, *costs, usd_per_query=budget.usd_per_day / budget.queries_per_day)
-    if budget.quality_floor is not None:
-        return threshold_for_quality(probabilities, *table.pair_quality(weak, strong), floor=budget.quality_floor)
-    share = PRESETS[budget.preset].share_strong if budget.preset else budget.share_strong
-    return threshold_for_share(probabilities, share)
+    table = rows.table.rows(chosen)
+    weak, strong = (table.column(model.name) for model in (settings.pair.weak, settings.pair.strong))
+    costs = table.cost_usd[:, weak], table.cost_usd[:, strong]
+    quality = table.pair_quality(settings.pair.weak.name, settings.pair.strong.name)
+    return threshold_for_budget(settings.threshold, probabilities, cost_usd=costs, quality=quality)
 
 
 def labels_of(rows: Rows) -> Labels:

@@ -148,7 +148,7 @@ def test_a_judge_taken_at_its_word_breaks_the_promise_and_the_shrunk_target_keep
 
     assert np.mean(naive) > 0.3
     assert np.mean(shrunk) <= DELTA + 3 * np.sqrt(DELTA * (1 - DELTA) / n_repeats)
-    assert np.mean(shown) > 0.9  # the promise is not kept by never showing anything
+    assert np.mean(shown) > 0.8  # the promise is not kept by never showing anything
 
 
 @pytest.mark.validity
@@ -167,4 +167,4 @@ def test_both_bounds_are_needed_the_judges_estimated_sensitivity_is_not_enough()
         plug_in.append(certify("law/low", taken, target, grid=GRID[-1:]).is_certified)
 
     assert np.mean(kept) <= DELTA + 3 * np.sqrt(DELTA * (1 - DELTA) / n_repeats)
-    assert np.mean(plug_in) > 0.3
+    assert np.mean(plug_in) > 4 * DELTA

@@ -108,6 +108,7 @@ def test_every_command_of_readme_runs_in_readme_s_order(readme, town):
 
 
 IN_ORDER = (
+    "calibrate",
     "run",
     "label import",
     "label held",
