@@ -3,11 +3,13 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 import sqlalchemy as sa
 
 from assurance.agreement import NO_LABEL, Agreement, agreement
+from core.moments import timestamp
 from core.records import Judgement, Verdict
 from labeling.tables import EXPERTS, ITEMS, JUDGEMENTS, PAIRS, counts
 
@@ -39,11 +41,17 @@ class Overview:
     agreement: Agreement
 
 
-def overview(connection: sa.Connection) -> Overview:
-    """Counts of pairs and judgements, and agreement on the pairs that two experts judged."""
+def overview(connection: sa.Connection, *, before: datetime | None = None) -> Overview:
+    """Counts of pairs and judgements, and agreement on the pairs that two experts judged.
+
+    Args:
+        connection: the store.
+        before: only judgements that were given earlier are taken in.
+    """
+    given = sa.true() if before is None else JUDGEMENTS.c.at < timestamp(before)
     count = sa.func.count
     rows = connection.execute(
-        sa.select(JUDGEMENTS.c.pair_id, JUDGEMENTS.c.expert, JUDGEMENTS.c.verdict).where(counts())
+        sa.select(JUDGEMENTS.c.pair_id, JUDGEMENTS.c.expert, JUDGEMENTS.c.verdict).where(counts(), given)
     ).all()
     n_pairs = connection.execute(sa.select(count()).select_from(PAIRS)).scalar_one()
     held = sa.select(count()).select_from(PAIRS.join(ITEMS)).where(ITEMS.c.phi_state == "held")

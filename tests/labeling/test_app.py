@@ -2,7 +2,9 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
+from core.access import Role
 from core.ledger import Ledger
+from core.people import actor_of, grant
 from core.store import writing
 from labeling.queueing.experts import invite_expert
 from labeling.queueing.offering import offer_pair
@@ -178,6 +180,9 @@ def test_the_progress_page_tells_how_far_two_experts_agree(imported, expert):
     ):
         for verdict in verdicts:
             one.vote(verdict)
+    with writing(store) as connection:
+        ops = actor_of(connection, "ops", now=START, at_command_line=True)
+        grant(connection, dana.name, Role.LEAD, by=ops, now=START)
     page = dana.http.get("/progress").text
 
     assert "<strong>50 %</strong>" in page
@@ -214,13 +219,16 @@ def test_hidden_gold_and_repeats_look_like_work_on_every_page(imported, expert):
         lease = timedelta(hours=1)
         offer_pair(connection, dana.name, pairs[0], purpose="gold", lease=lease, now=START)
         offer_pair(connection, dana.name, pairs[1], purpose="work", lease=lease, now=START)
+    figures = set()
     for _ in range(2):
         dana.vote("left_better")
+        figures.add(dana.http.get("/progress").text.split("All labeling</h2>")[1])
     with store.connect() as connection:
         purposes = set(connection.execute(sa.select(JUDGEMENTS.c.purpose)).scalars())
     pages = [dana.http.get(path).text for path in ("/judge", "/mine", "/progress")]
 
     assert purposes == {"gold", "work"}
+    assert len(figures) == 1
     assert pages[1].count('class="card"') == 2
     assert not any("gold" in page or "repeat" in page for page in pages)
 
