@@ -17,6 +17,7 @@ from labeling.content.identifiers import kinds_in_reason
 from labeling.judging.ballots import MAX_REASON_CHARS, Choice
 from labeling.judging.form import choice_of
 from labeling.judging.submitting import retract
+from labeling.queueing.offering import last_judged
 from labeling.tables import JUDGEMENTS, PAIRS, stands
 
 SHOWN_DAYS = 14
@@ -85,13 +86,23 @@ def reopen(engine: sa.Engine, judgement_id: str, *, expert: str, reason: str, no
         raise PreceptorError("A change needs a reason. Say in a few words why the judgement should change.")
     if len(reason) > MAX_REASON_CHARS or kinds_in_reason(reason):
         raise PreceptorError("The reason is too long or seems to hold an identifier. Write a few words without one.")
-    with engine.connect() as connection:
-        today = sa.select(JUDGEMENTS.c.id).where(
-            _own(expert, standing=False), JUDGEMENTS.c.id == judgement_id, JUDGEMENTS.c.at >= timestamp(_midnight(now))
-        )
-        if connection.execute(today).first() is None:
-            raise AccessDenied("Only your own judgements of today can be changed. Tell the lead about an older one.")
+    _refuse_older(engine, judgement_id, expert, now)
     return retract(engine, judgement_id, expert=expert, reason=reason, now=now)
+
+
+def undo(engine: sa.Engine, judgement_id: str, *, expert: str, now: datetime) -> bool:
+    """Take back a judgement of today at once, without a reason; False when it was already.
+
+    Raises:
+        AccessDenied: it is not this expert's, or not of today.
+    """
+    _refuse_older(engine, judgement_id, expert, now)
+    return retract(engine, judgement_id, expert=expert, now=now)
+
+
+def last_of_today(connection: sa.Connection, expert: str, *, now: datetime) -> str | None:
+    """Id of the judgement that undo takes back; None where today (UTC) has none."""
+    return last_judged(connection, expert, since=_midnight(now))
 
 
 def own_pace(connection: sa.Connection, expert: str, *, now: datetime) -> OwnPace:
@@ -119,6 +130,15 @@ def own_pace(connection: sa.Connection, expert: str, *, now: datetime) -> OwnPac
         median_active_s=statistics.median(times) / 1000 if times else None,
         choices=tuple((choice, choices[choice]) for choice in Choice),
     )
+
+
+def _refuse_older(engine: sa.Engine, judgement_id: str, expert: str, now: datetime) -> None:
+    today = sa.select(JUDGEMENTS.c.id).where(
+        _own(expert, standing=False), JUDGEMENTS.c.id == judgement_id, JUDGEMENTS.c.at >= timestamp(_midnight(now))
+    )
+    with engine.connect() as connection:
+        if connection.execute(today).first() is None:
+            raise AccessDenied("Only your own judgements of today can be changed. Tell the lead about an older one.")
 
 
 def _own(expert: str, *, standing: bool = True) -> sa.ColumnElement[bool]:

@@ -171,11 +171,12 @@ def progress_of(
     return Progress(judged=n["judged"], judged_today=n["today"], total=n["judged"] + n["in_hand"] + left)
 
 
-def last_judged(connection: sa.Connection, expert: str) -> str | None:
-    """Id of the expert's latest judgement that stands: the one that undo takes back."""
+def last_judged(connection: sa.Connection, expert: str, *, since: datetime | None = None) -> str | None:
+    """Id of the expert's latest judgement that stands: the one that undo takes back; None when it is older."""
+    recent = sa.true() if since is None else JUDGEMENTS.c.at >= timestamp(since)
     query = (
         sa.select(JUDGEMENTS.c.id)
-        .where(JUDGEMENTS.c.expert == expert, JUDGEMENTS.c.purpose != "qualification", stands())
+        .where(JUDGEMENTS.c.expert == expert, JUDGEMENTS.c.purpose != "qualification", recent, stands())
         .order_by(JUDGEMENTS.c.at.desc(), JUDGEMENTS.c.id)
         .limit(1)
     )

@@ -15,12 +15,14 @@ from labeling.judging.drafts import draft_of, save_draft
 from labeling.judging.flags import FLAG_LABELS, MAX_FLAG_CHARS, FlagForm, raise_flag
 from labeling.judging.form import JudgingForm
 from labeling.judging.keys import ACTIONS, keys_of
+from labeling.judging.own_work import last_of_today
+from labeling.judging.own_work import undo as take_back
 from labeling.judging.rendering import render_answer, render_markdown
-from labeling.judging.submitting import Receipt, retract, submit
+from labeling.judging.submitting import Receipt, submit
 from labeling.quality.guideline import has_acknowledged, latest
 from labeling.quality.qualification import is_qualified
 from labeling.queueing.experts import enter_once
-from labeling.queueing.offering import Task, last_judged, next_task, progress_of
+from labeling.queueing.offering import Task, next_task, progress_of
 from labeling.screens.room import Site
 
 NOTICES: Mapping[str, str] = {
@@ -78,7 +80,7 @@ def add_judge_screen(site: Site) -> None:
 
     @app.post("/undo")
     def undo(actor: Annotated[Actor, sender], judgement: Annotated[str, Form()] = "") -> Response:
-        retract(engine, judgement, expert=actor.name, now=clock())
+        take_back(engine, judgement, expert=actor.name, now=clock())
         return RedirectResponse("/judge?after=undone", status_code=303)
 
     @app.post("/flag")
@@ -119,7 +121,7 @@ def _judge_page(
         return RedirectResponse(f"/judge?after={Receipt.OUT_OF_DATE}", status_code=303)
     with site.engine.connect() as connection:
         progress = progress_of(connection, actor.name, rules=site.offer_rules, now=now)
-        undoable = last_judged(connection, actor.name)
+        undoable = last_of_today(connection, actor.name, now=now)
         keys = keys_of(connection, actor.name)
         kept = draft_of(connection, task.assignment_id, revision=task.revision) if task else None
         guideline = latest(connection)

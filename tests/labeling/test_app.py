@@ -139,6 +139,21 @@ def test_undo_brings_the_pair_back_and_a_second_press_is_harmless(imported, expe
     assert len(Ledger(store).events(action="judge.retract")) == 1
 
 
+def test_yesterdays_judgement_cannot_be_undone_without_anyone_knowing_why(imported, expert, clock):
+    store = imported(2)
+    expert(store).vote("left_better")
+    clock.skip(timedelta(days=1))
+    dana = expert(store)
+    csrf = dana.fields()["csrf"]
+    with store.connect() as connection:
+        judgement = connection.execute(sa.select(JUDGEMENTS.c.id)).scalar_one()
+    refused = dana.http.post("/undo", data={"csrf": csrf, "judgement": judgement})
+
+    assert (refused.status_code, "Only your own judgements of today" in refused.text) == (403, True)
+    assert 'name="judgement" value=""' in dana.http.get("/judge").text
+    assert Ledger(store).events(action="judge.retract") == []
+
+
 def test_a_form_sent_twice_says_that_it_counts_once(imported, expert):
     store = imported(2)
     dana = expert(store)
