@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from core.store import open_store
-from labeling.queueing.offering import next_task
 from labeling.judging.ballots import Ballot, Choice
 from labeling.judging.submitting import submit
 from labeling.queueing.experts import invite_expert
+from labeling.queueing.offering import next_task
 from tests.pipeline.conftest import command, world_rows
 from tests.repo.test_docs import command_lines, examples
 
