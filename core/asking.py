@@ -115,7 +115,7 @@ class Asking:
         return endpoint.may_be_sent(self.rules.data_class, has_findings=question.has_findings)
 
     async def ask_all(self, endpoints: Sequence[Endpoint], questions: Sequence[Question]) -> AskReport:
-        """Ask every endpoint every question that it has not answered yet.
+        """Ask every endpoint every question that it has not answered yet; one with nothing open needs no key.
 
         Raises:
             SettingsError: a key is missing.
@@ -126,10 +126,11 @@ class Asking:
         wanted = {(endpoint.model, one.messages_sha256) for endpoint in endpoints for one in questions}
         n_known = sum(1 for key in wanted if key in self.file.answers)
         async with AsyncExitStack() as stack:
-            clients = [await stack.enter_async_context(Client(endpoint)) for endpoint in endpoints]
+            open_of = {one: deque(open_questions(one.model, questions, self.file)) for one in endpoints}
+            clients = [await stack.enter_async_context(Client(one)) for one, left in open_of.items() if left]
             async with asyncio.TaskGroup() as group:
                 for client in clients:
-                    left = deque(open_questions(client.endpoint.model, questions, self.file))
+                    left = open_of[client.endpoint]
                     pace = Pace(self.rules.requests_per_minute)
                     for _ in range(self.rules.n_parallel):
                         group.create_task(self._work(client, left, pace))

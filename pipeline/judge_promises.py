@@ -20,6 +20,11 @@ from pipeline.certifying import one_a_group, promised_of
 from pipeline.judge_study import Experts, groups_of, words_of
 from pipeline.judging import Judged
 
+_UNLIKE = (
+    "The experts' rows had different chances of being chosen, so what the judge misses on them says nothing of the "
+    "others. Name rows drawn alike, such as audit.jsonl of a frozen version."
+)
+
 
 @dataclass(frozen=True)
 class Ranking:
@@ -66,6 +71,8 @@ def promises_on(
     strata = np.array([row.query.stratum_name for row in judged.rows])
     index_of = {str(name): np.flatnonzero(strata == name) for name in sorted(set(strata))}
     faults = {name: _fault(name, judged, index, ranking, terms) for name, index in index_of.items()}
+    if not experts.is_drawn_alike:
+        faults = {name: fault or _UNLIKE for name, fault in faults.items()}
     refused = {name: fault for name, fault in faults.items() if fault}
     fit = [name for name in index_of if name not in refused]
     groups, is_flagged = groups_of(judged), words_of(judged) != 0

@@ -43,6 +43,8 @@ class Experts:
 
     is_harm: Mapping[int, bool]
     n_unmatched: int
+    is_drawn_alike: bool = True
+    """Whether all rows had the same chance of being chosen for the experts."""
 
 
 def experts_on(rows: Sequence[ToJudge], path: Path, pair: tuple[str, str]) -> Experts:
@@ -60,13 +62,14 @@ def experts_on(rows: Sequence[ToJudge], path: Path, pair: tuple[str, str]) -> Ex
             "Name outcomes of experts, or the folder of a frozen version."
         )
     number_of = {row.query.messages: number for number, row in enumerate(rows)}
-    is_harm = {}
+    is_harm, chances = {}, set()
     for one in found:
         number = number_of.get(one.query.messages)
         if number is not None and _is_about(one, rows[number], pair):
             weak, strong = (one.results[model].quality for model in pair)
             is_harm[number] = strong > 0.5 and weak <= 0.5
-    return Experts(is_harm, len(found) - len(is_harm))
+            chances.add(1.0 if one.inclusion_probability is None else one.inclusion_probability)
+    return Experts(is_harm, len(found) - len(is_harm), not chances or max(chances) - min(chances) <= 1e-9)
 
 
 def summary(judged: Judged, prompt: JudgePrompt) -> JudgeReport:

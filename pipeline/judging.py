@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cache
 
 from core.answer_file import AnswerFile
 from core.asking import Asking, AskReport, AskRules
@@ -73,7 +74,8 @@ class Judging:
     _screen: Screen | None = field(init=False)
 
     def __post_init__(self) -> None:
-        self._screen = identifier_screen() if holds(self.rules.data_class) else None
+        # Estimating and judging search the same texts.
+        self._screen = cache(identifier_screen()) if holds(self.rules.data_class) else None
 
     def estimates(self, rows: list[ToJudge]) -> list[Estimate]:
         """What is left to ask of each model, and what it costs; for the judge as if no reply had to be asked again."""

@@ -224,6 +224,20 @@ def test_rows_of_unlike_chances_show_no_promise(looks):
     assert "different chances" in found.refused["general/low"]
 
 
+def test_experts_rows_of_unlike_chances_show_no_promise(looks, tmp_path):
+    done, _, ranking = study(300)
+    path = expert_file(tmp_path, [True, False])
+    rows = [
+        json.loads(line) | {"inclusion_probability": chance}
+        for line, chance in zip(path.read_text().splitlines(), (0.5, 1.0), strict=True)
+    ]
+    experts = experts_on(done.rows, write(path, rows), PAIR)
+    found = promises_on(done, experts, ranking, terms=CertificateSettings(), looks=looks)
+
+    assert found.tried == ()
+    assert "experts' rows had different chances" in found.refused["general/low"]
+
+
 def test_rows_of_one_group_count_once(looks):
     done, experts, ranking = study(300, group="one claim")
     (one,) = promises_on(done, experts, ranking, terms=CertificateSettings(), looks=looks).tried

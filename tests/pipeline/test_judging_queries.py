@@ -112,6 +112,14 @@ def test_what_the_judge_says_badly_is_asked_again_and_then_undecided_never_a_pas
     assert (report["consistency"]["estimate"], round(report["consistency"]["low"], 3)) == (0.75, 0.194)
 
 
+def test_what_stands_on_disk_is_read_again_without_a_key(models, tmp_path, monkeypatch):
+    monkeypatch.setenv("JUDGE_KEY", "secret")
+    report = calibrate(tmp_path, models, api_key_env="JUDGE_KEY")
+    monkeypatch.delenv("JUDGE_KEY")
+
+    assert calibrate(tmp_path, models, api_key_env="JUDGE_KEY") == report
+
+
 def test_a_busy_judge_is_waited_for(models, tmp_path, monkeypatch):
     monkeypatch.setattr("core.asking.LONGEST_WAIT_S", 0.01)
     models.faults = {"Code 0.": [429, 503], "Code 1.": [429]}
