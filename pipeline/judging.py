@@ -13,7 +13,6 @@ from functools import cache
 
 from core.answer_file import AnswerFile
 from core.asking import Asking, AskReport, AskRules
-from core.data_classes import holds
 from core.endpoint import Endpoint
 from core.questions import Question, open_questions
 from core.screening import Screen, identifier_screen
@@ -74,8 +73,11 @@ class Judging:
     _screen: Screen | None = field(init=False)
 
     def __post_init__(self) -> None:
-        # Estimating and judging search the same texts.
-        self._screen = cache(identifier_screen()) if holds(self.rules.data_class) else None
+        may_see_all = all(
+            endpoint.may_be_sent(self.rules.data_class, has_findings=True) for endpoint in (*self.pair, self.judge)
+        )
+        # Cached, since estimating and judging search the same texts.
+        self._screen = None if may_see_all else cache(identifier_screen())
 
     def estimates(self, rows: list[ToJudge]) -> list[Estimate]:
         """What is left to ask of each model, and what it costs; for the judge as if no reply had to be asked again."""
@@ -85,7 +87,7 @@ class Judging:
             asking = self._asking(self.answers, self.rules)
             found += asking.estimates([endpoint], questions_for(endpoint.model, rows, self._screen))
         shown = [self._blinded(row, _PLACEHOLDER) for row in rows]
-        asked = [question for one in shown for question in self._questions(one, attempt=0)]
+        asked = [question for one in shown for question in self._unread(one, attempt=0)]
         return found + self._asking(self.verdicts, self.rules).estimates([self.judge], asked)
 
     def judge_all(self, rows: list[ToJudge]) -> Judged:
@@ -146,20 +148,16 @@ class Judging:
         has_findings = screen is not None and any(screen(text) for text in (row.query.text, *texts))
         return Blinded(row.place, row.query, texts[0], texts[1], n_cut, has_findings)
 
-    def _questions(self, shown: Blinded, *, attempt: int) -> list[Question]:
+    def _unread(self, shown: Blinded, attempt: int) -> list[Question]:
+        """The questions of this attempt whose earlier attempts all brought a reply that cannot be read."""
         return [
             self.prompt.question(shown, weak_first=weak_first, vote=vote, attempt=attempt)
             for weak_first in ORDERS
             for vote in range(self.prompt.votes)
-        ]
-
-    def _unread(self, shown: Blinded, attempt: int) -> list[Question]:
-        """The questions of this attempt whose earlier attempts all brought a reply that cannot be read."""
-        earlier = [self._questions(shown, attempt=one) for one in range(attempt)]
-        return [
-            question
-            for number, question in enumerate(self._questions(shown, attempt=attempt))
-            if all(self._is_unreadable(questions[number]) for questions in earlier)
+            if all(
+                self._is_unreadable(self.prompt.question(shown, weak_first=weak_first, vote=vote, attempt=earlier))
+                for earlier in range(attempt)
+            )
         ]
 
     def _is_unreadable(self, question: Question) -> bool:
