@@ -15,9 +15,6 @@ from assurance.bootstrap import N_RESAMPLES, TAIL, Interval, row_weights
 from core.errors import NotEnoughLabels
 from core.records import Record, Share
 
-PER = 1000
-"""Queries for which costs are given where nobody says how many there are a day."""
-
 
 class CostAssumptions(Record):
     """What the rows do not show. All apply to new traffic, none to the rows' own costs.

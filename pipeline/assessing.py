@@ -14,10 +14,10 @@ from core.calibrator import Calibrator
 from core.errors import NotEnoughLabels
 from core.settings import RunSettings
 from pipeline.engine import Work
-from pipeline.evaluation import Evaluation, evaluate_routers
+from pipeline.evaluation import Evaluation, evaluation_of
 from pipeline.evidence import Measured, evidence_of
 from pipeline.gates import EVIDENCE
-from pipeline.report import Operating, RunReport, thinned, write_report
+from pipeline.report import Operating, RunReport, Slice, thinned, write_report
 from pipeline.report_parts import (
     certificate_in,
     data_facts,
@@ -44,18 +44,16 @@ def evaluate(settings: RunSettings, work: Work) -> None:
     calibration = read_json(work.inputs["calibrate"] / "calibration.json")["adapted"]
     probabilities = Calibrator.model_validate(calibration["calibrator"]).apply(scores["adapted"])
     weak_usd, strong_usd = (table.cost_usd[:, table.column(name)] for name in pair)
-    tested = HeldOut(
+    held_out = HeldOut(
         scores, probabilities, *quality, weak_usd, strong_usd, strata=table.strata, groups=rows.component[test]
     )
-    try:
-        evaluation = evaluate_routers(
-            scores, quality, pair=pair, groups=tested.groups, n_resamples=settings.evaluation.n_resamples
+    report = _report(settings, work, rows, held_out)
+    path = write_report(report, work.out)
+    if report.evaluation is None:
+        why = next(iter(report.overall.routers.values())).why
+        raise NotEnoughLabels(
+            f"The routers cannot be compared: {why}. Measure on more rows; {path} says what is known."
         )
-    except NotEnoughLabels as error:
-        path = write_report(_report(settings, work, rows, tested, None), work.out)
-        raise NotEnoughLabels(f"{error} What is known stands in {path}.") from error
-    report = _report(settings, work, rows, tested, evaluation)
-    write_report(report, work.out)
     evidence = evidence_of(settings, work, report, Measured(rows, test, scores))
     (work.out / EVIDENCE).write_text(evidence.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
@@ -76,14 +74,14 @@ def headline_metrics(evaluation: Evaluation) -> dict[str, float]:
     return metrics
 
 
-def _report(settings: RunSettings, work: Work, rows: Rows, tested: HeldOut, evaluation: Evaluation | None) -> RunReport:
+def _report(settings: RunSettings, work: Work, rows: Rows, held_out: HeldOut) -> RunReport:
     """All that the report says of the test rows, under the thresholds that the bundle will carry."""
     calibration = read_json(work.inputs["calibrate"] / "calibration.json")["adapted"]
     certificate = certificate_in(work)
     thresholds = thresholds_of(certificate, calibration["threshold"])
     least = settings.gates.min_slice_rows
-    overall, strata = slices_of(tested, thresholds, n_resamples=settings.evaluation.n_resamples, min_rows=least)
-    money = money_of(settings, tested, thresholds)
+    overall, strata = slices_of(held_out, thresholds, n_resamples=settings.evaluation.n_resamples, min_rows=least)
+    money = money_of(settings, held_out, thresholds)
     return RunReport(
         name=settings.name,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -92,10 +90,12 @@ def _report(settings: RunSettings, work: Work, rows: Rows, tested: HeldOut, eval
         strong=settings.pair.strong.name,
         rows=_counts(rows.parts),
         sources=read_json(work.inputs["prepare"] / "summary.json")["rows_by_source"],
-        evaluation=evaluation,
-        calibration=check_calibration(tested.probabilities, tested.strong > tested.weak, rng=np.random.default_rng(0)),
-        operating=_operating(settings, tested, calibration),
-        curves={name: thinned(curve) for name, curve in _curves(tested).items()},
+        evaluation=_evaluation(settings, held_out, overall),
+        calibration=check_calibration(
+            held_out.probabilities, held_out.strong > held_out.weak, rng=np.random.default_rng(0)
+        ),
+        operating=_operating(settings, held_out, calibration),
+        curves={name: thinned(curve) for name, curve in _curves(held_out).items()},
         lineage=lineage_of(settings, work),
         overall=overall,
         strata=strata,
@@ -105,38 +105,46 @@ def _report(settings: RunSettings, work: Work, rows: Rows, tested: HeldOut, eval
         no_savings=money.why_not,
         is_per_day=money.is_per_day,
         certificate=certificate,
-        plan="" if certificate else plan_of(settings, tested.strata),
+        plan="" if certificate else plan_of(settings, held_out.strata),
         data=data_facts(settings, work),
         model=model_facts(settings, work),
     )
 
 
-def _operating(settings: RunSettings, tested: HeldOut, calibration: Mapping[str, Any]) -> Operating:
+def _evaluation(settings: RunSettings, held_out: HeldOut, overall: Slice) -> Evaluation | None:
+    pair = settings.pair.weak.name, settings.pair.strong.name
+    try:
+        return evaluation_of(overall.routers, overall.better_than, (held_out.weak, held_out.strong), pair=pair)
+    except NotEnoughLabels:
+        return None
+
+
+def _operating(settings: RunSettings, held_out: HeldOut, calibration: Mapping[str, Any]) -> Operating:
     """What the budget's threshold does on the test rows: share, quality and cost of the routed answers."""
     threshold, asked = calibration["threshold"], settings.threshold
     is_share = (asked.preset, asked.usd_per_day, asked.quality_floor) == (None, None, None)
-    to_strong = tested.probabilities >= threshold
+    to_strong = held_out.probabilities >= threshold
     share = float(to_strong.mean())
     costs: dict[str, float] = {}
-    if not np.isnan(tested.weak_usd).any() and not np.isnan(tested.strong_usd).any():
+    if not np.isnan(held_out.weak_usd).any() and not np.isnan(held_out.strong_usd).any():
         costs = {
-            "cost_usd_per_1000": 1000 * float(np.where(to_strong, tested.strong_usd, tested.weak_usd).mean()),
-            "weak_cost_usd_per_1000": 1000 * float(tested.weak_usd.mean()),
-            "strong_cost_usd_per_1000": 1000 * float(tested.strong_usd.mean()),
+            "cost_usd_per_1000": 1000 * float(np.where(to_strong, held_out.strong_usd, held_out.weak_usd).mean()),
+            "weak_cost_usd_per_1000": 1000 * float(held_out.weak_usd.mean()),
+            "strong_cost_usd_per_1000": 1000 * float(held_out.strong_usd.mean()),
         }
     return Operating(
         threshold=threshold,
         budget=asked.share_strong if is_share else calibration["share_strong"],
-        share_strong=share_on_new_traffic(tested.probabilities, threshold),
-        quality=float(np.where(to_strong, tested.strong, tested.weak).mean()),
-        random_quality=float((1 - share) * tested.weak.mean() + share * tested.strong.mean()),
+        share_strong=share_on_new_traffic(held_out.probabilities, threshold),
+        quality=float(np.where(to_strong, held_out.strong, held_out.weak).mean()),
+        random_quality=float((1 - share) * held_out.weak.mean() + share * held_out.strong.mean()),
         **costs,
     )
 
 
-def _curves(tested: HeldOut) -> dict[str, CostQualityCurve]:
-    quality = tested.weak, tested.strong
-    drawn = {name: cost_quality_curve(tested.scores[name], *quality) for name in (*ROUTERS, "tfidf_ridge")}
+def _curves(held_out: HeldOut) -> dict[str, CostQualityCurve]:
+    quality = held_out.weak, held_out.strong
+    drawn = {name: cost_quality_curve(held_out.scores[name], *quality) for name in (*ROUTERS, "tfidf_ridge")}
     return drawn | {"random": random_curve(*quality), "oracle": oracle_curve(*quality)}
 
 

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from jaxtyping import Float, Int
 
-from assurance.bootstrap import Interval, metrics_with_intervals, paired_apgr_difference
+from assurance.bands import CurveStudy, study_curves
+from assurance.bootstrap import Interval
 from core.errors import NotEnoughLabels
 from core.records import Record
 from models.floors import FLOORS
@@ -65,38 +66,44 @@ def evaluate_routers(
     Raises:
         NotEnoughLabels: there are no rows, or the strong model is no better than the weak one on them.
     """
-    weak_quality, strong_quality = quality
-    if not len(weak_quality):
+    if not len(quality[0]):
         raise NotEnoughLabels(
             f"No row has outcomes of both '{pair[0]}' and '{pair[1]}'. "
             "Name a pair that the data hold with --weak and --strong."
         )
+    found = study_curves(scores, quality, rng=np.random.default_rng(seed), n_resamples=n_resamples, groups=groups)
+    return evaluation_of(found.studies, found.better_than, quality, pair=pair)
+
+
+def evaluation_of(
+    studies: Mapping[str, CurveStudy],
+    better_than: Mapping[str, Interval | None],
+    quality: tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]],
+    *,
+    pair: tuple[str, str],
+) -> Evaluation:
+    """The evaluation that studies on the same rows amount to.
+
+    Raises:
+        NotEnoughLabels: a figure has no value.
+    """
     figures = {}
-    better_than = {}
-    first = next(iter(scores))
-    for name, column in scores.items():
-        rng = np.random.default_rng(seed)  # every router meets the same resamples
-        metrics = metrics_with_intervals(
-            column, weak_quality, strong_quality, rng=rng, n_resamples=n_resamples, groups=groups
-        )
-        figures[name] = Figures(apgr=metrics["apgr"], cpt50=metrics["cpt50"], cpt80=metrics["cpt80"])
-        if name != first:
-            better_than[name] = paired_apgr_difference(
-                scores[first],
-                column,
-                strong_quality - weak_quality,
-                rng=np.random.default_rng(seed),
-                n_resamples=n_resamples,
-                groups=groups,
+    for name, study in studies.items():
+        half, most = study.cpt[0.5], study.cpt[0.8]
+        if study.apgr is None or half is None or most is None:
+            raise NotEnoughLabels(
+                f"The routers cannot be compared: {study.why}. "
+                "Measure on more rows, or check which model is named weak and which strong."
             )
+        figures[name] = Figures(apgr=study.apgr, cpt50=half, cpt80=most)
     return Evaluation(
-        n=len(weak_quality),
+        n=len(quality[0]),
         weak=pair[0],
         strong=pair[1],
-        weak_quality=float(weak_quality.mean()),
-        strong_quality=float(strong_quality.mean()),
+        weak_quality=float(quality[0].mean()),
+        strong_quality=float(quality[1].mean()),
         routers=figures,
-        better_than=better_than,
+        better_than={name: gain for name, gain in better_than.items() if gain is not None},
     )
 
 

@@ -182,7 +182,7 @@ def legend(items: Sequence[tuple[str, str]], *, top: float, width: float, left: 
     """
     parts, x, y = [], left, top + 10
     for sample, name in items:
-        wide = 30 + LETTER * len(name) + 10
+        wide = 30 + LETTER * len(name) + 13
         if x > left and x + wide > width:
             x, y = left, y + 18
         parts.append(f'<g transform="translate({_n(x + 12)} {_n(y)})">{sample}</g>' + text_at(x + 30, y + 4, name))

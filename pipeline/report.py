@@ -14,7 +14,7 @@ from assurance.bands import SHARES
 from assurance.curves import CostQualityCurve
 from pipeline.figures import Line, Marks, cost_quality_svg, costs_svg, intervals_svg, reliability_svg
 from pipeline.report_datasheet import datasheet_html
-from pipeline.report_numbers import number, p_value, percent, percents, signed, span, usd, usd_span, when
+from pipeline.report_numbers import day, number, p_value, percent, percents, signed, span, usd, usd_span, when
 from pipeline.report_records import (
     LIMITS,
     Curve,
@@ -144,6 +144,7 @@ def _environment() -> "Environment":
         lstrip_blocks=True,
     )
     environment.filters |= {
+        "day": day,
         "datasheet": datasheet_html,
         "label": label,
         "number": number,

@@ -95,7 +95,16 @@ def when(moment: str) -> str:
     except ValueError:
         return moment
     zone = found.tzname() or ""
-    return f"{found.day} {found:%B %Y, %H:%M} {zone}".rstrip()
+    return f"{day(found)}, {found:%H:%M} {zone}".rstrip()
+
+
+def day(moment: datetime) -> str:
+    """A day as people write it.
+
+    >>> day(datetime(2026, 4, 2))
+    '2 April 2026'
+    """
+    return f"{moment.day} {moment:%B %Y}"
 
 
 def p_value(value: float) -> str:

@@ -50,8 +50,9 @@ class Slice(Record):
 
     `threshold` is None where every query goes to the strong model, and where thresholds differ by stratum.
     `routers` holds a study per router, the one in question first; empty where the rows are too few to show anything.
-    `gain_over_base` is APGR less that of the base router, paired. `knee` is the point of the first router's curve
-    farthest above a coin's line: share of strong calls, quality; None where no point is above it.
+    `better_than` is APGR of the first less that of each other, paired; None where one has no value.
+    `knee` is the point of the first router's curve farthest above a coin's line: share of strong calls, quality; None
+    where no point is above it.
     `calibration` is None on slices too small.
     """
 
@@ -65,7 +66,7 @@ class Slice(Record):
     random_quality: float
     knee: tuple[float, float] | None = None
     routers: Mapping[str, CurveStudy] = {}
-    gain_over_base: Interval | None = None
+    better_than: Mapping[str, Interval | None] = {}
     calibration: CalibrationCheck | None = None
 
 

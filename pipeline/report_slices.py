@@ -9,13 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from assurance.bands import study_curve
-from assurance.bootstrap import TAIL, Interval, paired_apgr_difference, row_weights
+from assurance.bands import Comparison, study_curves
+from assurance.bootstrap import TAIL, Interval, row_weights
 from assurance.bounds import binomial_interval
 from assurance.calibration import check_calibration
 from assurance.curves import cost_quality_curve
 from assurance.knee import knee
-from core.errors import NotEnoughLabels
 from pipeline.report_records import Slice
 
 COMPARED = 2
@@ -104,12 +103,10 @@ def _slice(stratum: str, rows: HeldOut, to_strong: Bool[np.ndarray, " n"], *, n_
     n, quality = len(rows.weak), (rows.weak, rows.strong)
     routed = np.where(to_strong, rows.strong, rows.weak)
     means = _means(np.stack([rows.weak, rows.strong, routed]), rows.groups, n_resamples=n_resamples, seed=seed)
-    studies = {
-        name: study_curve(
-            column, quality, rng=np.random.default_rng(seed), n_resamples=n_resamples, groups=rows.groups
-        )  # every router meets the same resamples
-        for name, column in rows.scores.items()
-    }
+    found = Comparison({}, {})
+    if rows.scores:
+        rng = np.random.default_rng(seed)
+        found = study_curves(rows.scores, quality, rng=rng, n_resamples=n_resamples, groups=rows.groups)
     first = next(iter(rows.scores), None)
     share = float(to_strong.mean())
     return Slice(
@@ -122,29 +119,12 @@ def _slice(stratum: str, rows: HeldOut, to_strong: Bool[np.ndarray, " n"], *, n_
         quality=means[2],
         random_quality=float((1 - share) * rows.weak.mean() + share * rows.strong.mean()),
         knee=None if first is None else _knee(rows.scores[first], *quality),
-        routers=studies,
-        gain_over_base=_gain(rows, n_resamples=n_resamples, seed=seed),
+        routers=found.studies,
+        better_than=found.better_than,
         calibration=None
         if first is None
         else check_calibration(rows.probabilities, rows.strong > rows.weak, rng=np.random.default_rng(seed)),
     )
-
-
-def _gain(rows: HeldOut, *, n_resamples: int, seed: int) -> Interval | None:
-    first = next(iter(rows.scores), None)
-    if first is None or first == "base" or "base" not in rows.scores:
-        return None
-    try:
-        return paired_apgr_difference(
-            rows.scores[first],
-            rows.scores["base"],
-            rows.strong - rows.weak,
-            rng=np.random.default_rng(seed),
-            n_resamples=n_resamples,
-            groups=rows.groups,
-        )
-    except NotEnoughLabels:
-        return None
 
 
 def _means(

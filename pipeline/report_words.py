@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from core.certificate_record import StratumEvidence
-from pipeline.report_numbers import percent, usd
+from pipeline.report_numbers import day, percent, usd
 from pipeline.report_records import RunReport
 
 LABELS = {
@@ -139,8 +139,10 @@ def _promises(report: RunReport) -> str:
         else f"{others} others are promised nothing and go"
     )
     rest = f" {strata} to {report.strong} always." if others else ""
+    if certificate.budgets:
+        rest += f" Nothing is promised about {', '.join(certificate.budgets)}, which keeps to a budget."
     return (
-        f"Promised until {certificate.expires_at:%d %B %Y}, with {percent(1 - certificate.promise.delta)} confidence: "
+        f"Promised until {day(certificate.expires_at)}, with {percent(1 - certificate.promise.delta)} confidence: "
         f"the share of {of_what} {what[certificate.promise.loss]} by the router is, in "
         f"{'; in '.join(_harm_words(one) for one in kept)}.{rest}"
     )
