@@ -201,3 +201,11 @@ def test_the_clearance_pages_have_no_axe_violation(visit, held, width, scheme):
     assert "422" in " ".join(sam.seen.errors)  # the one refused form; nothing else went wrong
     assert len(sam.seen.errors) == 1
     assert states(held) == {"task-001": "cleared", "task-002": "cleared"}
+
+
+def test_a_form_of_three_megabytes_is_refused_before_anyone_signs_in(store, clock):
+    app = create_app(store, clock=clock)
+    answer = TestClient(app).post("/sign-in", data={"name": "x" * 3_000_000})
+
+    assert answer.status_code == 413
+    assert "The form is larger than 2 MB. Send less." in answer.text
