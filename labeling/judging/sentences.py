@@ -18,6 +18,9 @@ ABBREVIATIONS = frozenset(re.split(r"\s+", _ABBREVIATIONS.strip()))
 BEFORE_NUMBERS = frozenset({"no", "nos", "art"})
 """Words that are abbreviations only where a number follows."""
 
+LONGEST_WORD = 40
+"""Characters before a full stop in which an abbreviation is looked for."""
+
 _END = re.compile(
     r"""
     [.!?\u2026]+ [*_"'\u201d\u2019)\]]* [ \t]* \n \s*   # a full stop at the end of a line
@@ -61,13 +64,15 @@ def _ends(paragraph: str) -> Iterator[int]:
             if not (goes_on and found.group().isspace()):
                 yield found.end()
             continue
-        before = paragraph[: found.start()]
-        word = _LAST_WORD.search(before)
+        # Only what is near is read, however long the paragraph: this is done for each of its full stops.
+        stop = found.start()
+        line_start = paragraph.rfind("\n", 0, stop) + 1
+        word = _LAST_WORD.search(paragraph, max(line_start, stop - LONGEST_WORD), stop)
         last = word.group().strip(".").lower() if word else ""
         is_short = last in ABBREVIATIONS or (last in BEFORE_NUMBERS and paragraph[found.end()].isdigit())
         is_initial = len(last) == 1 and last.isalpha()
-        line = before[before.rfind("\n") + 1 :]
-        if not is_short and not is_initial and not _NUMBER_ALONE.match(line) and not goes_on:
+        is_number = _NUMBER_ALONE.match(paragraph, line_start, stop) is not None
+        if not is_short and not is_initial and not is_number and not goes_on:
             yield found.end()
 
 
