@@ -97,6 +97,8 @@ def query_in(row: Row) -> tuple[Query, str]:
     # Without an id the query's content names it, so the same file gives the same ids again.
     identity = str(given_id) if given_id not in (None, "") else of_json(written)[:16]
     optional = {field: row.values[field] for field in OPTIONAL_FIELDS if row.values.get(field) not in (None, "")}
+    for field, value in {"id": identity, **optional}.items():
+        _refuse_zero(field, value)
     return Query(id=identity, messages=messages, **optional), canonical_json(written)
 
 
@@ -214,9 +216,15 @@ def _answer(query: Query, model: str, given: Mapping[str, Any]) -> Answer:
     text = given.get("text")
     if not isinstance(text, str) or not text.strip():
         raise ValueError(f"the answer of '{model}' has no text")
+    _refuse_zero(f"the answer of '{model}'", text)
     return Answer(
         query_id=query.id, model=model, text=text, cost_usd=given.get("cost_usd"), latency_ms=given.get("latency_ms")
     )
+
+
+def _refuse_zero(what: str, text: object) -> None:
+    if isinstance(text, str) and "\0" in text:
+        raise ValueError(f"{what} holds a character of code 0, which PostgreSQL does not keep")
 
 
 def _by_id(one: tuple[str, Answer]) -> str:

@@ -281,3 +281,15 @@ def test_an_excluded_item_stays_out_when_another_pair_of_it_comes(store, tmp_pat
     with store.connect() as connection:
         assert connection.execute(sa.select(ITEMS.c.phi_state)).scalar_one() == "excluded"
         assert set(connection.execute(sa.select(QUEUE.c.is_open)).scalars()) == {False}
+
+
+def test_a_character_that_one_of_the_stores_does_not_keep_is_a_fault_of_its_row(store, tmp_path, clock):
+    answers = {WEAK: {"text": "B42.8\0"}, STRONG: {"text": "B42.81"}}
+    path = write_rows(tmp_path / "pairs.jsonl", [row(0, answers=answers), row(1, topic="a\0b")])
+
+    with pytest.raises(DataError) as refused:
+        import_pairs(store, [path], by="lead", now=clock(), rules=ONCE)
+    assert [fault.split(": ", 1)[1] for fault in refused.value.faults] == [
+        f"the answer of '{WEAK}' holds a character of code 0, which PostgreSQL does not keep",
+        "topic holds a character of code 0, which PostgreSQL does not keep",
+    ]
