@@ -7,7 +7,7 @@ import click
 
 from labeling.commands.import_report import first_of
 from labeling.commands.importing import clear, held, import_command
-from labeling.commands.options import by_option, engine_of, settings_of, store_options
+from labeling.commands.options import acting, by_option, engine_of, settings_of, store_options
 from labeling.commands.quality import agreement, gold, guideline
 from labeling.commands.queueing import meter, select, ties
 from labeling.commands.versions import diff, export_command, freeze
@@ -46,8 +46,10 @@ def serve(
 
     import uvicorn
 
+    from core.access import Act
     from core.access_settings import AccessSettings
     from core.labeling_settings import LabelingSettings
+    from core.ledger import append_in
     from core.store import writing
     from labeling.app import create_app
     from labeling.queueing.experts import invite_expert
@@ -57,8 +59,11 @@ def serve(
     settings = settings_of(where["config"])
     engine = engine_of(where, settings)
     if overlap is not None:
+        actor = acting(engine, where["by"], Act.SELECT_QUEUE)
         with writing(engine) as connection:
-            set_wanted(connection, high=overlap, low=overlap, audit=overlap)
+            n_pairs = set_wanted(connection, high=overlap, low=overlap, audit=overlap)
+            details = {"experts": overlap, "pairs": n_pairs}
+            append_in(connection, actor.name, "queue.overlap", "queue", details, now=datetime.now(UTC))
     shown_host = allow_host[0] if allow_host else host
     app = create_app(
         engine,

@@ -3,13 +3,16 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from core.errors import PreceptorError
-from core.store import open_store
+from core.access import Role
+from core.errors import AccessDenied, PreceptorError
+from core.ledger import Ledger
+from core.people import actor_of, add_person, grant
+from core.store import open_store, writing
 from labeling.commands.group import label
 from labeling.judging.ballots import Ballot, Choice
 from labeling.judging.submitting import submit
 from labeling.queueing.offering import next_task
-from tests.labeling.conftest import STRONG, WEAK, row, write_rows
+from tests.labeling.conftest import START, STRONG, WEAK, row, write_rows
 
 
 @pytest.fixture
@@ -55,3 +58,21 @@ def test_from_import_to_export(run, tmp_path, clock):
 def test_a_store_that_is_no_database_is_refused_with_a_sentence(run):
     with pytest.raises(PreceptorError, match="is not a database URL"):
         run("status", "--store", "nonsense")
+
+
+def test_a_change_of_the_overlap_asks_the_policy_and_is_an_event(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("uvicorn.run", lambda *_, **__: None)
+    rules = ("--weak", WEAK, "--strong", STRONG)
+    run("import", str(write_rows(tmp_path / "pairs.jsonl", [row(0), row(1)])), *rules)
+    run("serve", "--overlap", "3", "--by", "lea")
+    store = open_store("sqlite:///preceptor.db")
+    (event,) = Ledger(store).events(action="queue.overlap")
+    with writing(store) as connection:
+        ops = actor_of(connection, "ops", now=START, at_command_line=True)
+        add_person(connection, "alex", by=ops, now=START)
+        grant(connection, "alex", Role.ADMIN, by=ops, now=START)
+    store.dispose()
+
+    assert (event.actor, event.details) == ("lea", {"experts": 3, "pairs": 2})
+    with pytest.raises(AccessDenied, match="'lea' may not select queue"):
+        run("serve", "--overlap", "1", "--by", "lea")
