@@ -71,6 +71,7 @@ def render_html(report: RunReport, figures: Mapping[str, str]) -> str:
             recovered=recovered(report),
             figures=figures,
             drawn=_drawn(report),
+            worse=_worse_than_base(report),
             shares=SHARES.tolist(),
             rows_of_data=ROWS_OF_DATA,
         )
@@ -164,6 +165,11 @@ def _drawn(report: RunReport) -> list[Slice]:
     """The strata with figures; none where there is one stratum, which is all rows over again."""
     shown = [one for one in report.strata if one.routers]
     return shown[:STRATA_DRAWN] if len(report.strata) > 1 else []
+
+
+def _worse_than_base(report: RunReport) -> list[str]:
+    gains = {one.stratum: one.better_than.get("base") for one in report.strata}
+    return [stratum for stratum, gain in gains.items() if gain and gain.high < 0]
 
 
 def _figures_of_stratum(one: Slice, i: int) -> dict[str, str]:

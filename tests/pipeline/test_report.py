@@ -158,6 +158,17 @@ def test_slices_too_small_are_named_and_get_no_curve(report, html):
     assert "Quality for each budget, mental-health/rare" not in html
 
 
+def test_a_stratum_in_which_the_base_is_better_is_a_known_weak_spot():
+    rows = held_out()
+    is_low = np.array(rows.strata) == STRATA[1]
+    scores = {"adapted": np.where(is_low, -rows.probabilities, rows.probabilities), "base": rows.probabilities}
+
+    words = words_of(page_of(report_of(replace(rows, scores=scores))))
+
+    assert "Measurably worse than the base router in mental-health/low. Nothing is known about" in words
+    assert "No stratum is measurably worse than the base router." in words_of(page_of(report_of(rows)))
+
+
 def test_the_slice_of_all_rows_agrees_with_the_evaluation(report):
     assert report.overall.routers["adapted"].cpt[0.5].estimate == report.evaluation.routers["adapted"].cpt50.estimate
     assert report.overall.routers["base"].apgr.estimate == pytest.approx(
