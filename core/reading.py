@@ -7,6 +7,7 @@ import csv
 import gzip
 import io
 import json
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
@@ -96,14 +97,14 @@ def _stream_jsonl(path: Path, faults: list[str]) -> Iterator[Row]:
                 place = f"{path}:{number}"
                 try:
                     values = json.loads(line, parse_constant=_refuse_constant)
-                except ValueError as error:
+                except (ValueError, RecursionError) as error:
                     faults.append(f"{place}: not JSON ({error})")
                     continue
                 if isinstance(values, dict):
                     yield Row(place, values)
                 else:
                     faults.append(f"{place}: a row is a JSON object, not {type(values).__name__}")
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         faults.append(f"{path}: cannot be read as UTF-8 text ({error})")
 
 
@@ -122,7 +123,7 @@ def _stream_csv(path: Path, faults: list[str]) -> Iterator[Row]:
                     yield Row(place, dict(values))
     except csv.Error as error:
         faults.append(f"{path}:{reader.line_num}: not CSV ({error})")
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         faults.append(f"{path}: cannot be read as UTF-8 text ({error})")
 
 
