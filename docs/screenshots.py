@@ -34,17 +34,20 @@ SHOTS = (
     ("progress", "/progress", "Dana Ruiz", 1280, "light"),
     ("guideline", "/guideline", "Dana Ruiz", 1280, "light"),
     ("adjudicate", "/adjudicate", "Sam Roth", 1280, "light"),
+    ("ruling", "/adjudicate >", "Sam Roth", 1280, "light"),
     ("quality", "/quality", "Ines Vidal", 1280, "light"),
     ("quality-dark", "/quality", "Ines Vidal", 1280, "dark"),
     ("queue", "/queue", "Ines Vidal", 1280, "light"),
     ("import", "/import", "Ines Vidal", 1280, "light"),
     ("versions", "/versions", "Ines Vidal", 1280, "light"),
     ("clearance", "/clearance", "Noor Haddad", 1280, "light"),
+    ("clearance-item", "/clearance >", "Noor Haddad", 1280, "light"),
+    ("freeze", "/versions/new", "Ines Vidal", 1280, "light"),
     ("log", "/log", "Ada Quist", 1280, "light"),
     ("people", "/people", "Pat Admin", 1280, "light"),
     ("account", "/account", "Dana Ruiz", 1280, "light"),
 )
-"""Name of the picture, path, who looks, width in pixels, colour scheme."""
+"""Name of the picture, path (`>`: then the first link of its table), who looks, width in pixels, colour scheme."""
 
 
 @click.command()
@@ -67,7 +70,9 @@ def main(only: str | None, folder: Path) -> None:
                     token = open_session(connection, person, now=NOW)
                 context.add_cookies([{"name": COOKIE, "value": token, "url": address}])
                 page = context.new_page()
-                page.goto(address + path)
+                page.goto(address + path.removesuffix(" >"))
+                if path.endswith(">"):
+                    page.locator("main table a").first.click()
                 page.wait_for_load_state()
                 page.screenshot(path=folder / f"{name}.png", full_page=width < 600)
                 context.close()

@@ -65,9 +65,9 @@ def test_an_auditor_s_review_is_an_event_and_needs_a_remark(auditor):
     token = csrf(http.get("/log").text)
 
     assert http.post("/log/review", data={"csrf": token, "remark": " "}).status_code == 409
-    http.post("/log/review", data={"csrf": token, "remark": "All imports are the lead's."})
+    http.post("/log/review", data={"csrf": token, "remark": "All imports are by the lead."})
     assert [event.actor for event in Ledger(store).events(action="log.review")] == ["Ada"]
-    assert "All imports are the lead's." in http.get("/log").text
+    assert "All imports are by the lead." in http.get("/log").text
 
 
 def test_an_annotator_does_not_see_the_log(imported, expert):
