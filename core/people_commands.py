@@ -24,7 +24,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 def people() -> None:
     """Say who may do what. Until someone is admin, the store is open: commands act for anyone, and the ledger says so.
 
-    Example: preceptor people add "Dana Ruiz" --role annotator
+    Example: preceptor people add "Lee Okafor" --role annotator --role senior
     """
 
 
@@ -67,7 +67,7 @@ def add(name: str, roles: tuple[str, ...], *, verified: bool, **where: Any) -> N
         for role in roles:
             grant(connection, person.name, Role(role), by=by, now=now)
     click.echo(f"'{person.name}' added, known outside as {person.pseudonym}.")
-    click.echo(f"Next: preceptor people invite '{person.name}'")
+    click.echo(f"Next: preceptor people invite '{person.name}' --by '{by.name}'")
 
 
 @people.command()

@@ -16,6 +16,7 @@ from fastapi.templating import Jinja2Templates
 from core.errors import AccessDenied
 from core.invitations import spend
 from core.ledger import append_in
+from core.people import end_sessions
 from core.store import writing
 from web.credentials import Try, prove, void_credentials
 from web.guard import COOKIE, EnrolmentNeeded, Guard, SignInNeeded, refuse_foreign_form, signed_in_context
@@ -124,13 +125,15 @@ def add_sign_in(
 def redeem_link(engine: sa.Engine, token: str, *, now: datetime, guard: Guard) -> str | None:
     """A session for the person whom this access link was made for; None when it is unknown, used or expired.
 
-    A password and an authenticator that they had become void: whoever asks for a link has lost them.
+    A password and an authenticator that they had become void, and their open sessions end: whoever asks for a link has
+    lost them.
     """
     with writing(engine) as connection:
         name = spend(connection, token, now=now)
         if name is None:
             return None
         void_credentials(connection, name, now=now)
+        end_sessions(connection, name)
         append_in(connection, name, "login.ok", name, {"by": "access link"}, now=now)
         return open_session(connection, name, now=now, limits=guard.limits)
 

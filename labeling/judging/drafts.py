@@ -63,7 +63,7 @@ def put_draft(
     Raises:
         PreceptorError: the entries are too long.
     """
-    fields = json.dumps(form.model_dump(exclude=_NOT_ENTERED))
+    fields = json.dumps(form.model_dump(exclude=_NOT_ENTERED), ensure_ascii=False)
     if len(fields) > MAX_DRAFT_CHARS:
         raise PreceptorError(f"The entries have {len(fields)} characters. Keep them under {MAX_DRAFT_CHARS}.")
     kept = draft_of(connection, assignment_id, revision=revision)

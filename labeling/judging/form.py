@@ -100,7 +100,9 @@ class JudgingForm(BaseModel):
             PreceptorError: a mark was not made by our page.
         """
         marks: dict[tuple[str, int], SideMark] = {}
-        for text in self.mark[:MAX_MARKS]:
+        if len(self.mark) > MAX_MARKS:
+            raise PreceptorError(f"{len(self.mark)} sentences are marked. Mark at most {MAX_MARKS}, the worst ones.")
+        for text in self.mark:
             side, _, rest = text.partition(":")
             number, _, rest = rest.partition(":")
             severity, _, category = rest.partition(":")

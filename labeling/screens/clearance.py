@@ -1,6 +1,7 @@
 """The clearance screen: a steward sees what is held back, with what was found, and decides item by item.
 
-Opening an item is an event in the ledger. Names of models stay off this screen too: who clears may judge another day.
+Opening an item is an event in the ledger. Model names are not added to the texts; what a text says of its author stands
+as written, so that the findings fit.
 """
 
 from dataclasses import dataclass

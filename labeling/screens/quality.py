@@ -11,7 +11,7 @@ from assurance.agreement import ENOUGH
 from assurance.agreement_figures import Measure
 from assurance.agreement_report import GOOD, Figure, ReleaseScope
 from assurance.bootstrap import Interval
-from core.access import Act, Actor, refusal
+from core.access import Act, Actor, is_same_person, refusal
 from core.ledger import EVENTS
 from labeling.quality.changes import outdated_pairs
 from labeling.quality.report import QualityReport, quality_report
@@ -52,7 +52,9 @@ def add_quality_screen(site: Site) -> None:
         with site.engine.connect() as connection:
             report = cache.report(connection)
             pairs = outdated_pairs(connection) if report.outdated else {}
-        raters = report.raters.raters
+        # Who judges does not see their own row: a figure that moves with each vote tells a check from work.
+        judges = refusal(Act.JUDGE, actor) is None
+        raters = [one for one in report.raters.raters if not (judges and is_same_person(one.name, actor.name))]
         agreement = [
             _of_figure(one.stratum or "All pairs", one.verdict.figures[Measure.ALPHA_NOMINAL])
             for one in report.agreements
@@ -62,6 +64,8 @@ def add_quality_screen(site: Site) -> None:
             actor,
             "quality.html",
             report=report,
+            raters=raters,
+            leaves_out_own=judges,
             scope=SCOPES[report.release.scope],
             scope_class=report.release.scope.value,
             enough=ENOUGH,

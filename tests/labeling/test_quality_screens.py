@@ -118,3 +118,12 @@ def test_who_judges_reads_a_new_guideline_first_and_goes_on_to_judge(visit, team
     page.get_by_role("button", name="I have read version 2").click()
 
     assert page.url.endswith("/judge")
+
+
+def test_who_judges_does_not_see_their_own_row(visit, team_store):
+    senior = visit(team_store, "/quality", name="Dana Ruiz", roles=(Role.ANNOTATOR, Role.SENIOR)).page
+    lead = visit(team_store, "/quality", name="Ines", roles=(Role.LEAD,)).page
+
+    assert senior.get_by_role("rowheader", name="Dana Ruiz").count() == 0
+    assert senior.get_by_role("rowheader", name="Lee Park").count() > 0
+    assert lead.get_by_role("rowheader", name="Dana Ruiz").count() > 0

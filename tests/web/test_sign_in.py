@@ -165,6 +165,7 @@ def test_a_new_link_voids_a_password_and_an_authenticator_that_were_lost(dana, b
     found = browser()
     found.come_by_link(token)
 
+    assert dana.get("/account").url.path == "/sign-in"  # whoever sat at the lost device is out
     assert browser().come_by_password("Dana", PASSWORD).status_code == 403
     assert "None yet: you come in by access links" in found.get("/account").text
     assert "credentials.void" in actions(store, subject="Dana")

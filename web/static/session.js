@@ -10,7 +10,8 @@ function plan(secondsLeft, warnAtSeconds) {
 
 async function look() {
   const answer = await fetch("/session", { headers: { accept: "application/json" } }).catch(() => null);
-  if (answer === null) return plan(30, 0);
+  // No answer, or one from a proxy in between: ask again soon.
+  if (answer === null || (!answer.ok && answer.status !== 401)) return plan(30, 0);
   const time = await answer.json();
   if (answer.status === 401) return show("Your session has ended. What you drafted is kept on the server; sign in again.", null);
   if (time.seconds_left > time.warn_at_seconds) {
