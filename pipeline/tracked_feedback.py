@@ -115,17 +115,17 @@ def _traces_written_at_once(tracking_uri: str) -> Iterator[None]:
     """Traces go to this store and are there when they end: MLflow has one store for all of a process, and a queue."""
     import mlflow
 
-    key, before = "MLFLOW_ENABLE_ASYNC_TRACE_LOGGING", mlflow.get_tracking_uri()
-    queued = os.environ.get(key)
-    os.environ[key] = "false"
+    before = {name: os.environ.get(name) for name in ("MLFLOW_TRACKING_URI", "MLFLOW_ENABLE_ASYNC_TRACE_LOGGING")}
+    os.environ["MLFLOW_ENABLE_ASYNC_TRACE_LOGGING"] = "false"
     mlflow.set_tracking_uri(absolute_uri(tracking_uri))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what MLflow's own imports warn of is not the user's
             yield
     finally:
-        mlflow.set_tracking_uri(before)
-        if queued is None:
-            del os.environ[key]
-        else:
-            os.environ[key] = queued
+        # Setting a store writes MLFLOW_TRACKING_URI, too, which the next command would read; None unsets both.
+        mlflow.set_tracking_uri(None)  # type: ignore[arg-type]
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value

@@ -1,6 +1,7 @@
 """Judgements as MLflow feedback: what stands in a real store, written once, without texts unless asked."""
 
 import json
+import os
 import shutil
 import warnings
 from datetime import UTC, datetime
@@ -124,6 +125,18 @@ def test_feedback_that_mlflow_drops_is_told_and_not_counted(folder, bench, monke
 
     with pytest.raises(RegistryError, match="MLflow took 3 pieces of feedback and does not give them back"):
         write_feedback(folder, bench)
+
+
+@pytest.mark.parametrize("store", [None, "http://127.0.0.1:5999"])
+def test_a_later_command_of_the_same_process_finds_the_store_that_its_environment_names(
+    folder, bench, monkeypatch, store
+):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    if store is not None:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
+    write_feedback(folder, bench)
+
+    assert os.environ.get("MLFLOW_TRACKING_URI") == store
 
 
 def test_an_altered_folder_is_refused(folder):
