@@ -12,8 +12,8 @@ import click
 from core.errors import PreceptorError
 
 JOURNEY = (
-    *("run", "learn-curve", "evaluate", "plan", "calibrate", "score", "label", "people"),
-    *("promote", "rollback", "serve", "verify", "ledger"),
+    *("run", "learn-curve", "plan", "calibrate", "evaluate", "score", "label", "prioritise", "people"),
+    *("promote", "rollback", "serve", "verify", "ledger", "store", "feedback"),
 )
 """The order in which help lists the commands; others follow by name."""
 

@@ -52,8 +52,13 @@ def town(tmp_path_factory: pytest.TempPathFactory, empty_mlflow: Path) -> Path:
     write(folder / "demo-work" / "outcomes.jsonl", outcomes)
     write(folder / "demo-work" / "pairs.jsonl", [pair(number, *MODELS.values()) for number in range(3)])
     shutil.copy(empty_mlflow, folder / "demo-work" / "mlflow.db")
-    held = pair(9, "coder-small", "coder-large", id="claim-0042", query="Code gout, call 555-123-4567 or MRN 00123456.")
-    write(folder / "clinic" / "pairs.jsonl", [pair(1, "coder-small", "coder-large"), held])
+    models = ("coder-small", "coder-large")
+    held = pair(9, *models, id="claim-0042", query="Code gout, call 555-123-4567 or MRN 00123456.")
+    write(folder / "clinic" / "pairs.jsonl", [pair(1, *models), pair(2, *models), held])
+    same = {"answers": dict.fromkeys(models, "M10.4")}
+    write(folder / "clinic" / "later.jsonl", [pair(3, *models), pair(4, *models, **same)])
+    write(folder / "clinic" / "known.jsonl", [{"item": "task-2", "verdict": "strong_better"}])
+    (folder / "clinic" / "coding.md").write_text("Code what the note says.\n", encoding="utf-8")
     write(folder / "demo-work" / "queries.jsonl", [{"query": "Injury by noodles"}])
     write(folder / "demo-work" / "answers.jsonl", [{"id": "1", "query": "Code gout.", "answer": "Code: M10.9"}])
     return folder
@@ -108,40 +113,79 @@ def test_every_command_of_readme_runs_in_readme_s_order(readme, town):
 
 
 IN_ORDER = (
-    "calibrate",
-    "run",
-    "label import",
-    "label held",
-    "label clear",
-    "label invite",
-    "label status",
-    "label freeze",
-    "label export",
-    "learn-curve",
-    "evaluate",
-    "score",
-    "promote",
-    "rollback",
-    "verify",
-    "ledger",
+    *("plan", "calibrate", "run", "learn-curve", "evaluate", "score"),
+    *("label import", "label held", "label clear", "label guideline", "label gold", "label invite", "label status"),
+    *("label freeze", "label export", "label agreement", "label ties", "label select", "label meter", "label diff"),
+    *("prioritise", "feedback"),
+    *("people add", "people verify", "people qualify", "people grant", "people revoke"),
+    *("people invite", "people list", "people retire"),
+    *("promote", "rollback", "verify"),
+    *("ledger keygen", "ledger anchor", "ledger verify", "ledger list", "ledger export"),
+    *("store status", "store upgrade"),
 )
 
 
-def test_every_help_example_runs_as_it_stands(readme, town, monkeypatch):
-    lines = {line for path, line in examples() if path not in LISTEN}
-    done = []
-    for start in IN_ORDER:
-        for line in sorted(line for line in lines if line.startswith(f"preceptor {start} ")):
-            is_label = start.startswith("label")
-            folder = town if "configs/" in line else town / ("clinic" if is_label else "demo-work")
-            if start == "label freeze":
-                judge_all(f"sqlite:///{town}/clinic/preceptor.db", "Dana Ruiz")
-            if start == "promote":  # the example's version 2 is champion since README's rollback
-                run(re.sub(r"medical-coding \d+", "medical-coding 4", line), folder, monkeypatch)
-            run(line, folder, monkeypatch)
-            done.append(line)
+def between(start: str, town: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What happens before the examples that begin so: experts judge, more work comes in, files change hands."""
+    clinic = town / "clinic"
+    store_url = f"sqlite:///{clinic}/preceptor.db"
+    match start:
+        case "label freeze":
+            judge_all(store_url, "Dana Ruiz")
+        case "label ties":
+            run("preceptor label import later.jsonl --weak coder-small --strong coder-large", clinic, monkeypatch)
+        case "label diff":  # version 2 is the one with what came in later
+            judge_all(store_url, "Dana Ruiz")
+            run("preceptor label freeze cardiology", clinic, monkeypatch)
+        case "feedback":
+            shutil.copytree(clinic / "datasets" / "cardiology@1", town / "datasets" / "cardiology@1")
+        case "promote":  # the example's version 2 is champion since README's rollback
+            other = "preceptor promote medical-coding 4 --to champion --by ann --approved-by bob"
+            run(other, town / "demo-work", monkeypatch)
 
-    assert set(done) == lines
+
+@pytest.fixture(scope="module")
+def shown(readme: dict[str, str], town: Path) -> dict[str, str]:
+    """The examples of the help, each run where its files are, in the order of `IN_ORDER`; what each printed."""
+    lines = {line for path, line in examples() if path not in LISTEN}
+    printed = {}
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for start in IN_ORDER:
+            between(start, town, monkeypatch)
+            for line in sorted(line for line in lines if line.startswith(f"preceptor {start} ")):
+                work = town / ("clinic" if start.startswith("label") else "demo-work")
+                printed[line] = run(line, town if "configs/" in line else work, monkeypatch)
+    return printed
+
+
+def test_every_help_example_runs_as_it_stands(shown, town):
+    assert set(shown) == {line for path, line in examples() if path not in LISTEN}
     assert 0 <= float((town / "demo-work" / "scores.txt").read_text()) <= 1
     assert json.loads((town / "demo-work" / "verdicts.jsonl").read_text())["id"] == "1"
+
+
+def test_the_examples_of_labeling_tell_one_story(shown, town):
+    def told(start: str) -> str:
+        return said(shown, f"preceptor label {start}")
+
+    assert list(json.loads(told("held"))["held"]) == ["claim-0042"]
+    assert told("guideline").startswith("Version 1 is in force")
+    assert told("gold") == "Pairs set: 1 hidden. Unchanged: 0.\n"
     assert (town / "clinic" / "preferences.jsonl").read_text().count("\n") == 2
+    assert [json.loads(row)["id"] for row in (town / "clinic" / "ties.jsonl").read_text().splitlines()] == ["task-4"]
+    assert told("select").startswith("2 of 2 waiting items are in the audit stream.")
+    assert told("diff").startswith("cardiology@1 to cardiology@2: pairs 2 added, 0 removed, 0 judged differently, ")
+
+
+def test_the_examples_tell_what_was_kept(shown, town):
+    assert said(shown, "preceptor prioritise").startswith("3 queries scored by medical-coding ")
+    assert said(shown, "preceptor feedback").startswith("2 of 2 judgements on 2 pairs are new in MLflow.")
+    people = [json.loads(line) for line in said(shown, "preceptor people list").splitlines()]
+    assert {one["name"]: one["roles"] for one in people} == {
+        "Dana Ruiz": ["annotator"],
+        "Lee Okafor": ["annotator", "senior"],
+        "YOU": ["annotator"],
+    }
+    assert len(list((town / "demo-work" / "anchors").iterdir())) == 1
+    assert "1 anchor holds" in said(shown, "preceptor ledger verify --anchors")
+    assert said(shown, "preceptor store upgrade").endswith("already: nothing to do.\n")

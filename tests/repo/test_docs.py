@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from core.cli import preceptor
+from core.cli import JOURNEY, preceptor
 from core.settings import load_settings
 
 ROOT = Path(__file__).parents[2]
@@ -81,6 +81,11 @@ def test_every_documented_command_is_one_with_these_options_and_arguments(where,
 def test_a_command_that_is_not_one_would_be_noticed(line):
     with pytest.raises(click.UsageError):
         test_every_documented_command_is_one_with_these_options_and_arguments("here", line)
+
+
+def test_the_journey_names_every_command_once():
+    assert len(set(JOURNEY)) == len(JOURNEY)
+    assert preceptor.list_commands(click.Context(preceptor)) == list(JOURNEY)
 
 
 def test_there_are_commands_to_check():
