@@ -2,6 +2,7 @@
 
 import getpass
 import json
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -67,7 +68,9 @@ def add(name: str, roles: tuple[str, ...], *, verified: bool, **where: Any) -> N
         for role in roles:
             grant(connection, person.name, Role(role), by=by, now=now)
     click.echo(f"'{person.name}' added, known outside as {person.pseudonym}.")
-    click.echo(f"Next: preceptor people invite '{person.name}' --by '{by.name}'")
+    # The first admin has closed the store, to whoever added them as well.
+    inviter = person.name if by.at_open_command_line and Role.ADMIN in roles else by.name
+    click.echo(f"Next: preceptor people invite {shlex.quote(person.name)} --by {shlex.quote(inviter)}")
 
 
 @people.command()

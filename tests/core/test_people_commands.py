@@ -1,6 +1,7 @@
 """The commands of people, as they are typed."""
 
 import json
+import shlex
 
 import pytest
 from click.testing import CliRunner
@@ -30,6 +31,17 @@ def test_the_first_admin_closes_the_store(typed):
     with pytest.raises(AccessDenied, match="'setup' may not manage people"):
         typed("add", "Dana")
     assert "'Dana' added" in typed("add", "Dana", "--role", "annotator", by="alex")
+
+
+def test_the_command_that_comes_next_is_one_that_the_store_allows(typed):
+    first, *_ = (line for line in typed("add", "Dana O'Hara").splitlines() if line.startswith("Next: "))
+    second, *_ = (line for line in typed("add", "Alex Moreau", "--role", "admin").splitlines() if "Next: " in line)
+
+    assert shlex.split(first)[1:] == ["preceptor", "people", "invite", "Dana O'Hara", "--by", "setup"]
+    assert shlex.split(second)[1:] == ["preceptor", "people", "invite", "Alex Moreau", "--by", "Alex Moreau"]
+    assert "/sign-in?token=" in typed("invite", "Alex Moreau", by="Alex Moreau")
+    with pytest.raises(AccessDenied, match="'setup' may not manage people"):
+        typed("invite", "Alex Moreau")
 
 
 def test_a_whole_life(typed):
