@@ -67,7 +67,7 @@ def _print_plan(report: "ImportReport") -> None:
 def _print_near(report: "ImportReport") -> None:
     n_crossing = sum(near.crosses_audit for near in report.near_duplicates)
     click.echo(
-        f"{report.n_near_duplicates} near duplicates in different groups; give them one group to keep them together."
+        f"Near duplicates in different groups: {report.n_near_duplicates}. Give each two one group to keep them together."
     )
     if n_crossing:
         click.echo(f"  {n_crossing} of them stand in the audit stream on one side alone:")
@@ -82,5 +82,5 @@ def _print_identifiers(report: "ImportReport", *, data_class: str) -> None:
         items = tuple(report.phi_by_item)
         click.echo(f"{len(items)} items with findings ({kinds}), shown all the same as {data_class}: {first_of(items)}")
         return
-    click.echo(f"{len(report.held)} items held back ({kinds}): {first_of(report.held)}")
+    click.echo(f"Items held back: {len(report.held)} ({kinds}): {first_of(report.held)}")
     click.echo(f"Next: preceptor label held --show {report.held[0]}")
