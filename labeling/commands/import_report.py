@@ -67,7 +67,7 @@ def _print_plan(report: "ImportReport") -> None:
 def _print_near(report: "ImportReport") -> None:
     n_crossing = sum(near.crosses_audit for near in report.near_duplicates)
     click.echo(
-        f"Near duplicates in different groups: {report.n_near_duplicates}. Give each two one group to keep them together."
+        f"Near duplicates in different groups: {report.n_near_duplicates}. Give those one group to keep them together."
     )
     if n_crossing:
         click.echo(f"  {n_crossing} of them stand in the audit stream on one side alone:")

@@ -186,7 +186,7 @@ def test_held_and_clear_by_command(tmp_path, monkeypatch):
         left = held_items(connection)
     store.dispose()
 
-    assert "1 items held back (ssn in 1): task-001" in imported.stdout
+    assert "Items held back: 1 (ssn in 1): task-001" in imported.stdout
     assert "task-001: ssn 1" in listed.stdout
     assert "SSN [ssn: 123-45-6789]" in shown.stdout
     assert asked.exit_code == 1
