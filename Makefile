@@ -26,7 +26,7 @@ slow: $(VENV)/.dev ## Tests of over ten seconds: whole journeys, two-process tra
 	$(BIN)/python -m pytest -q -m "slow and not validity" -n 2 --dist loadfile
 
 validity: $(VENV)/.dev ## Simulate every statistical promise
-	$(BIN)/python -m pytest -q -m validity
+	$(BIN)/python -m pytest -q -m validity -n 2 --dist worksteal
 
 check: $(VENV)/.dev ## Format, lint, types, import contracts
 	$(BIN)/ruff format --check .
