@@ -26,6 +26,7 @@ def certified(world: Path) -> Path:
     settings = yaml.safe_load((world / "run.yaml").read_text())
     settings |= {
         "name": "certified-world",
+        "store_url": f"sqlite:///{world / 'certified.db'}",  # other tests break the ledger of the world's own
         "split": {"train": 0.35, "calibrate": 0.15, "certify": 0.25},
         "certificate": {"max_harm_high": 0.35},
     }
@@ -44,7 +45,7 @@ def made(certified: Path) -> Certificate:
 
 
 def looks(certified: Path):
-    return Ledger(open_store(f"sqlite:///{certified.parent / 'preceptor.db'}")).events(action=ATTEMPT)
+    return Ledger(open_store(f"sqlite:///{certified.parent / 'certified.db'}")).events(action=ATTEMPT)
 
 
 def test_no_row_of_the_certificate_is_used_for_anything_else(certified):
