@@ -1,20 +1,16 @@
 """A bundle measured on a file: which rows count, and the warning when it was made from them."""
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from core.errors import BundleError, DataError, NotEnoughLabels
-from models.bundle import BundleFacts, Papers, save_bundle
-from models.encoders import EncoderSpec, load_encoder
-from models.matrix_factorization import MatrixFactorization
-from models.mf_router import MfRouter
 from models.seen import seen_texts
 from pipeline.applying import bundle_of, evaluate_bundle, evaluation_json, evaluation_text, score_file, warning_of
 from tests.pipeline.conftest import world_rows
+from tests.pipeline.small_bundle import small_bundle
 
 NOWHERE = "sqlite:///never-opened.db"
 ROWS = [row for row in world_rows() if row["domain"] == "coding"]
@@ -22,35 +18,9 @@ ROWS = [row for row in world_rows() if row["domain"] == "coding"]
 
 @pytest.fixture(scope="module")
 def make_bundle(tmp_path_factory):
-    encoder = load_encoder(EncoderSpec())
-    rng = np.random.default_rng(0)
-    router = MatrixFactorization(
-        model_names=("cheap", "dear"),
-        model_vectors=rng.normal(size=(2, 3)),
-        model_biases=np.zeros(2),
-        text_projection=rng.normal(size=(3, encoder.dimension)),
-        text_bias=np.zeros(3),
-        classifier=np.ones(3),
-        center=np.zeros(encoder.dimension),
-        scale=1.0,
-    )
-    facts = BundleFacts(
-        name="small",
-        weak="cheap",
-        strong="dear",
-        encoder=EncoderSpec(),
-        encoder_sha256=encoder.sha256,
-        thresholds={"default": 0.5},
-        settings_fingerprint="s" * 64,
-        data_fingerprint="d" * 64,
-        created_at=datetime(2026, 11, 24, tzinfo=UTC),
-    )
-
     def make(seen):
         folder = tmp_path_factory.mktemp("bundle") / "bundle"
-        remembered = None if seen is None else seen_texts(seen, key=bytes(32))
-        save_bundle(folder, facts, router=MfRouter(router, "cheap", "dear"), papers=Papers(seen=remembered))
-        return str(folder)
+        return str(small_bundle(folder, name="small", pair=("cheap", "dear"), seen=seen))
 
     return make
 

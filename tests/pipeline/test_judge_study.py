@@ -3,7 +3,6 @@
 import json
 import math
 import shutil
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +16,6 @@ from core.outcomes import read_outcomes
 from core.records import Message, Query
 from core.store import open_store
 from core.threshold_settings import ThresholdSettings
-from models.bundle import BundleFacts, Papers, save_bundle
-from models.encoders import EncoderSpec, load_encoder
-from models.matrix_factorization import MatrixFactorization
-from models.mf_router import MfRouter
-from models.seen import seen_texts
 from pipeline.certify_looks import Looks
 from pipeline.judge_promises import Ranking, promises_on
 from pipeline.judge_prompt import JudgePrompt
@@ -31,6 +25,7 @@ from pipeline.judge_study import Experts, curve_on, experts_on, reliabilities, s
 from pipeline.judge_verdicts import UNANSWERED, Ruling, Said, Why
 from pipeline.judging import Judged
 from tests.pipeline.judge_server import Models, serving
+from tests.pipeline.small_bundle import small_bundle
 from tests.pipeline.test_judging_queries import calibrate, query_file, write
 
 PAIR = ("small", "large")
@@ -259,32 +254,8 @@ def test_the_report_says_what_is_not_known():
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory):
     """A bundle whose ranking means nothing, made from the first two questions."""
-    encoder, rng = load_encoder(EncoderSpec()), np.random.default_rng(0)
-    router = MatrixFactorization(
-        model_names=PAIR,
-        model_vectors=rng.normal(size=(2, 3)),
-        model_biases=np.zeros(2),
-        text_projection=rng.normal(size=(3, encoder.dimension)),
-        text_bias=np.zeros(3),
-        classifier=np.ones(3),
-        center=np.zeros(encoder.dimension),
-        scale=1.0,
-    )
-    facts = BundleFacts(
-        name="judged",
-        weak="small",
-        strong="large",
-        encoder=EncoderSpec(),
-        encoder_sha256=encoder.sha256,
-        thresholds={"default": 0.5},
-        settings_fingerprint="s" * 64,
-        data_fingerprint="d" * 64,
-        created_at=datetime(2026, 11, 24, tzinfo=UTC),
-    )
     folder = tmp_path_factory.mktemp("bundle") / "bundle"
-    papers = Papers(seen=seen_texts(["Code 0.", "Code 1."], key=bytes(32)))
-    save_bundle(folder, facts, router=MfRouter(router, *PAIR), papers=papers)
-    return folder
+    return small_bundle(folder, name="judged", pair=PAIR, seen=["Code 0.", "Code 1."])
 
 
 def test_the_command_joins_judge_experts_and_bundle(bundle, tmp_path):
