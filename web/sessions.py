@@ -113,12 +113,6 @@ def session_of(
     return OpenSession(row.person, row.method, ends_at, proved_at)
 
 
-def person_of(engine: sa.Engine, token: str | None, *, now: datetime) -> str | None:
-    """The person whose session this token opens; None when it is unknown, ended or timed out."""
-    session = session_of(engine, token, now=now)
-    return session.person if session else None
-
-
 def close_session(engine: sa.Engine, token: str) -> None:
     """End the session; a token that opens none is ignored."""
     with writing(engine) as connection:

@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from core.errors import AccessDenied
 from core.people import actor_of, add_person
 from core.store import create_tables, open_store, writing
-from web.sessions import LIFETIME, close_session, csrf_token, is_csrf_token, open_session, person_of
+from web.sessions import LIFETIME, close_session, csrf_token, is_csrf_token, open_session, session_of
 from web.shell import create_shell, message_page
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -103,10 +103,10 @@ def test_a_session_lasts_until_it_expires(store):
     with writing(store) as connection:
         token = open_session(connection, "Dana", now=NOW)
 
-    assert person_of(store, token, now=NOW) == "Dana"
-    assert person_of(store, "another", now=NOW) is None
-    assert person_of(store, token, now=NOW + LIFETIME) is None
-    assert person_of(store, token, now=NOW) is None
+    assert session_of(store, token, now=NOW).person == "Dana"
+    assert session_of(store, "another", now=NOW) is None
+    assert session_of(store, token, now=NOW + LIFETIME) is None
+    assert session_of(store, token, now=NOW) is None
 
 
 def test_a_closed_session_is_over(store):
@@ -114,7 +114,7 @@ def test_a_closed_session_is_over(store):
         token = open_session(connection, "Dana", now=NOW)
     close_session(store, token)
 
-    assert person_of(store, token, now=NOW) is None
+    assert session_of(store, token, now=NOW) is None
 
 
 def test_the_store_never_holds_a_session_token(store):
