@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.records import Query
+from verifiers.case import Case
 from verifiers.chain import ChainVerdict, Check, CheckOutcome, CheckResult, run_chain
 
 _NOT_TEXT = ("tool_calls", "function_call", "audio", "refusal")
@@ -26,7 +27,7 @@ def recheck(checks: Sequence[Check], query: Query, completion: Mapping[str, Any]
         if fault is not None:
             results.append(CheckResult(check="gateway.text", outcome=CheckOutcome.CANNOT_DECIDE, reason=fault))
             continue
-        verdict = run_chain(checks, query, choice["message"]["content"])
+        verdict = run_chain(checks, Case(query=query, answer=choice["message"]["content"]))
         if not verdict.results:
             return verdict  # no checks: nothing is verified
         results.extend(verdict.results)

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from core.outcomes import read_outcomes
 from core.records import Stakes
 from core.settings import RunSettings
+from verifiers.case import Case
 from verifiers.chain import run_chain
 from verifiers.packs import checks_of
 
@@ -21,5 +22,6 @@ def passed_recheck(settings: RunSettings, ids: Collection[str]) -> Mapping[str, 
     for outcome in read_outcomes(settings.data.files):
         answer = outcome.results.get(weak)
         if outcome.query.id in ids and answer is not None and answer.text is not None:
-            found[outcome.query.id] = run_chain(checks, outcome.query, answer.text).releases(Stakes.HIGH)
+            case = Case(query=outcome.query, answer=answer.text)
+            found[outcome.query.id] = run_chain(checks, case).releases(Stakes.HIGH)
     return found

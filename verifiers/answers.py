@@ -8,16 +8,17 @@ from pydantic import ValidationError
 from core.errors import DataError
 from core.reading import Row
 from core.records import Query, messages_of
+from verifiers.case import Case
 from verifiers.chain import ChainVerdict
 
 
-def read_answers(rows: Sequence[Row]) -> list[tuple[Query, str]]:
-    """The query and answer of each row; `query` may be missing, a text, or a list of messages.
+def read_answers(rows: Sequence[Row]) -> list[Case]:
+    """The case of each row; `query` may be missing, a text, or a list of messages, `facts` an object.
 
     Raises:
         DataError: rows lack an id or an answer, or repeat an id; every such row is listed.
     """
-    answers: list[tuple[Query, str]] = []
+    answers: list[Case] = []
     faults: list[str] = []
     first_place: dict[str, str] = {}
     for place, values in rows:
@@ -36,8 +37,11 @@ def read_answers(rows: Sequence[Row]) -> list[tuple[Query, str]]:
                 query = Query(id=identifier, messages=messages_of(values.get("query") or ""))
             except (ValidationError, TypeError):
                 faults.append(f"{place}: 'query' is neither a text nor a list of {{role, content}}")
-            else:
-                answers.append((query, answer))
+                continue
+            try:
+                answers.append(Case(query=query, answer=answer, facts=values.get("facts") or {}))
+            except ValidationError:
+                faults.append(f"{place}: 'facts' is not an object of names and JSON values")
     if faults:
         raise DataError(faults, "Mend these rows, then run the command again.")
     return answers

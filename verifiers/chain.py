@@ -19,7 +19,8 @@ from typing import Annotated, Protocol
 
 from pydantic import Field
 
-from core.records import Query, Record, Stakes
+from core.records import Record, Stakes
+from verifiers.case import Case
 
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
 """A short machine-readable name, safe in a header and too short to carry an answer."""
@@ -36,24 +37,44 @@ class CheckOutcome(StrEnum):
     ERROR = "error"
 
 
+class Price(StrEnum):
+    """What a check costs to run, and so when it runs: `free` first, `judge` last."""
+
+    FREE = "free"
+    CHEAP = "cheap"
+    JUDGE = "judge"
+
+
 class CheckResult(Record):
-    """What one check said, why, and on what evidence."""
+    """What one check said, why, and on what evidence.
+
+    `suspicion` is a check's own probability that the answer is wrong, where it gives one. `calls` and `cost_usd` count
+    what it asked of models.
+    """
 
     check: Slug
     outcome: CheckOutcome
     reason: Slug
     evidence: Mapping[Slug, Evidence] = {}
+    suspicion: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
+    calls: Annotated[int, Field(ge=0)] = 0
+    cost_usd: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
 
 
 class Check(Protocol):
-    """Judges one answer to one query. `id` names it in records; it never changes its meaning under the same id."""
+    """Judges one case. `id` names it in records; it never changes its meaning under the same id."""
 
     @property
     def id(self) -> str:
         """The check's name, such as `icd10cm.billable`."""
         ...
 
-    def judge(self, query: Query, answer: str) -> CheckResult:
+    @property
+    def price(self) -> Price:
+        """What it costs to run."""
+        ...
+
+    def judge(self, case: Case) -> CheckResult:
         """The check's result; raising is allowed and counts as `error`."""
         ...
 
@@ -90,18 +111,19 @@ class ChainVerdict(Record):
         return self.outcome is CheckOutcome.PASS or stakes is Stakes.LOW
 
 
-def run_chain(checks: Sequence[Check], query: Query, answer: str) -> ChainVerdict:
+def run_chain(checks: Sequence[Check], case: Case) -> ChainVerdict:
     """The verdict of all checks, in order; an exception or a malformed result is the outcome `error`.
 
-    >>> run_chain([], Query(id="q", messages=({"role": "user", "content": "Code this."},)), "B42.81").outcome.value
+    >>> asked = {"id": "q", "messages": [{"role": "user", "content": "Code this."}]}
+    >>> run_chain([], Case(query=asked, answer="B42.81")).outcome.value
     'cannot_decide'
     """
-    return ChainVerdict(results=tuple(_judge(check, query, answer) for check in checks))
+    return ChainVerdict(results=tuple(_judge(check, case) for check in checks))
 
 
-def _judge(check: Check, query: Query, answer: str) -> CheckResult:
+def _judge(check: Check, case: Case) -> CheckResult:
     try:
-        result = check.judge(query, answer)
+        result = check.judge(case)
     except Exception as error:  # noqa: BLE001 - whatever a check raises is its outcome; the message may hold the text
         return _error(check, f"raised_{type(error).__name__}")
     if not isinstance(result, CheckResult) or result.check != check.id:

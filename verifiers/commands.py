@@ -40,10 +40,10 @@ def verify(pack: str, input_path: Path, output_path: Path, as_json: bool) -> Non
         partial.open("w", encoding="utf-8") as file,
         click.progressbar(answers, label="Rechecking", file=sys.stderr) as rows,
     ):
-        for query, answer in rows:
-            verdict = run_chain(checks, query, answer)
+        for case in rows:
+            verdict = run_chain(checks, case)
             counts[verdict.outcome] += 1
-            file.write(json.dumps(verdict_row(query.id, verdict)) + "\n")
+            file.write(json.dumps(verdict_row(case.query.id, verdict)) + "\n")
     partial.replace(output_path)
     summary = {outcome.value: counts[outcome] for outcome in CheckOutcome}
     if as_json:

@@ -10,8 +10,8 @@ from functools import cache
 from typing import NamedTuple
 
 from core.errors import MissingExtra
-from core.records import Query
-from verifiers.chain import CheckOutcome, CheckResult
+from verifiers.case import Case
+from verifiers.chain import CheckOutcome, CheckResult, Price
 from verifiers.proposed_code import ProposedCode, find_proposed_code
 
 _CODE = re.compile(r"[A-Z][0-9A-Z]{2,6}")
@@ -37,10 +37,11 @@ class CodeExists:
     """Fails when the answer's code is in no part of ICD-10-CM."""
 
     id = "icd10cm.exists"
+    price = Price.FREE
 
-    def judge(self, query: Query, answer: str) -> CheckResult:
+    def judge(self, case: Case) -> CheckResult:
         """Pass when the code exists; cannot decide when the answer proposes none or several."""
-        proposed = find_proposed_code(answer)
+        proposed = find_proposed_code(case.answer)
         if proposed.code is None:
             return undecided(self.id, proposed)
         exists = load_code_set().has(proposed.code)
@@ -51,10 +52,11 @@ class CodeBillable:
     """Fails when the answer's code is a header that needs more characters, or no code at all."""
 
     id = "icd10cm.billable"
+    price = Price.FREE
 
-    def judge(self, query: Query, answer: str) -> CheckResult:
+    def judge(self, case: Case) -> CheckResult:
         """Pass when the code is a leaf; cannot decide when the answer proposes none or several."""
-        proposed = find_proposed_code(answer)
+        proposed = find_proposed_code(case.answer)
         if proposed.code is None:
             return undecided(self.id, proposed)
         billable = load_code_set().is_billable(proposed.code)

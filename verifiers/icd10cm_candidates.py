@@ -2,8 +2,8 @@
 
 import re
 
-from core.records import Query
-from verifiers.chain import CheckOutcome, CheckResult
+from verifiers.case import Case
+from verifiers.chain import CheckOutcome, CheckResult, Price
 from verifiers.icd10cm import decided, undecided
 from verifiers.proposed_code import find_proposed_code
 
@@ -15,13 +15,14 @@ class CodeIsCandidate:
     """Fails when the query offers a list of codes and the answer's is not on it; passes where there is no list."""
 
     id = "icd10cm.candidate"
+    price = Price.FREE
 
-    def judge(self, query: Query, answer: str) -> CheckResult:
+    def judge(self, case: Case) -> CheckResult:
         """Pass when the code is on the list, or no list is given."""
-        candidates = candidate_codes(query.messages[-1].content)
+        candidates = candidate_codes(case.query.messages[-1].content)
         if not candidates:
             return CheckResult(check=self.id, outcome=CheckOutcome.PASS, reason="no_candidates_listed")
-        proposed = find_proposed_code(answer)
+        proposed = find_proposed_code(case.answer)
         if proposed.code is None:
             return undecided(self.id, proposed)
         listed = proposed.code.replace(".", "") in {code.replace(".", "") for code in candidates}

@@ -43,8 +43,8 @@ class SaysCode:
 
     id = "test.says"
 
-    def judge(self, query, answer):
-        outcome = "pass" if "right" in answer else "fail"
+    def judge(self, case):
+        outcome = "pass" if "right" in case.answer else "fail"
         return CheckResult(check=self.id, outcome=outcome, reason="ok" if outcome == "pass" else "not_right")
 
 

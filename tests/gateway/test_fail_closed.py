@@ -45,7 +45,7 @@ class Injected:
     def __init__(self, result):
         self._result = result
 
-    def judge(self, query, answer):
+    def judge(self, case):
         if isinstance(self._result, Exception):
             raise self._result
         return self._result

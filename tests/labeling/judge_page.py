@@ -16,6 +16,8 @@ def rows(store, table):
 
 
 def press(page, *keys):
+    """Press keys one after the other, once the page listens: its module runs before the document counts as loaded."""
+    page.wait_for_load_state("domcontentloaded")
     for key in keys:
         page.keyboard.press(key)
 

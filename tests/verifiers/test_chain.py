@@ -3,9 +3,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.records import Query, Stakes, messages_of
+from verifiers.case import Case
 from verifiers.chain import ChainVerdict, CheckOutcome, CheckResult, run_chain
 
-QUERY = Query(id="q", messages=messages_of("secret question"))
+SECRET = Case(query=Query(id="q", messages=messages_of("secret question")), answer="secret answer")
 
 
 class Says:
@@ -14,7 +15,7 @@ class Says:
     def __init__(self, outcome, identifier="says"):
         self.id, self._outcome = identifier, outcome
 
-    def judge(self, query, answer):
+    def judge(self, case):
         return CheckResult(check=self.id, outcome=self._outcome, reason="because")
 
 
@@ -23,8 +24,8 @@ class Breaks:
 
     id = "breaks"
 
-    def judge(self, query, answer):
-        raise ValueError(f"cannot read {answer}")
+    def judge(self, case):
+        raise ValueError(f"cannot read {case.answer}")
 
 
 class Returns:
@@ -35,16 +36,16 @@ class Returns:
     def __init__(self, value):
         self._value = value
 
-    def judge(self, query, answer):
+    def judge(self, case):
         return self._value
 
 
 def test_all_checks_passing_is_a_pass():
-    assert run_chain([Says("pass"), Says("pass", "also")], QUERY, "answer").outcome is CheckOutcome.PASS
+    assert run_chain([Says("pass"), Says("pass", "also")], SECRET).outcome is CheckOutcome.PASS
 
 
 def test_a_check_that_raises_is_an_error_and_its_message_is_not_kept():
-    verdict = run_chain([Breaks()], QUERY, "secret answer")
+    verdict = run_chain([Breaks()], SECRET)
 
     assert verdict.outcome is CheckOutcome.ERROR
     assert verdict.reasons == ("breaks:raised_valueerror",)
@@ -53,17 +54,17 @@ def test_a_check_that_raises_is_an_error_and_its_message_is_not_kept():
 
 @pytest.mark.parametrize("value", [None, True, float("nan"), "pass", CheckOutcome.PASS])
 def test_a_check_that_returns_something_else_is_an_error(value):
-    assert run_chain([Returns(value)], QUERY, "answer").outcome is CheckOutcome.ERROR
+    assert run_chain([Returns(value)], SECRET).outcome is CheckOutcome.ERROR
 
 
 def test_a_result_in_another_checks_name_is_an_error():
     forged = CheckResult(check="other", outcome=CheckOutcome.PASS, reason="ok")
 
-    assert run_chain([Returns(forged)], QUERY, "answer").outcome is CheckOutcome.ERROR
+    assert run_chain([Returns(forged)], SECRET).outcome is CheckOutcome.ERROR
 
 
 def test_no_checks_verify_nothing():
-    verdict = run_chain([], QUERY, "answer")
+    verdict = run_chain([], SECRET)
 
     assert verdict.outcome is CheckOutcome.CANNOT_DECIDE
     assert verdict.reasons == ("chain:no_checks",)

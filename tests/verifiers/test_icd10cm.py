@@ -3,6 +3,7 @@ import time
 import pytest
 
 from core.records import Query, messages_of
+from verifiers.case import Case
 from verifiers.chain import CheckOutcome
 from verifiers.icd10cm import CodeBillable, CodeExists, load_code_set
 from verifiers.icd10cm_candidates import CodeIsCandidate
@@ -11,8 +12,8 @@ from verifiers.packs import checks_of
 PASS, FAIL, CANNOT_DECIDE = CheckOutcome.PASS, CheckOutcome.FAIL, CheckOutcome.CANNOT_DECIDE
 
 
-def query(text="Code this."):
-    return Query(id="q", messages=messages_of(text))
+def case(answer, query="Code this."):
+    return Case(query=Query(id="q", messages=messages_of(query)), answer=answer)
 
 
 @pytest.mark.parametrize(
@@ -34,8 +35,8 @@ def query(text="Code this."):
     ],
 )
 def test_existence_and_billability_of_the_proposed_code(answer, exists, billable):
-    assert CodeExists().judge(query(), answer).outcome is exists
-    assert CodeBillable().judge(query(), answer).outcome is billable
+    assert CodeExists().judge(case(answer)).outcome is exists
+    assert CodeBillable().judge(case(answer)).outcome is billable
 
 
 @pytest.mark.parametrize(
@@ -47,18 +48,18 @@ def test_existence_and_billability_of_the_proposed_code(answer, exists, billable
     ],
 )
 def test_a_code_off_the_querys_list_fails(text, outcome):
-    assert CodeIsCandidate().judge(query(text), "Code: B42.81").outcome is outcome
+    assert CodeIsCandidate().judge(case("Code: B42.81", text)).outcome is outcome
 
 
 def test_a_list_of_candidates_and_no_single_code_cannot_be_decided():
-    result = CodeIsCandidate().judge(query("Candidates: A87.9, G03.9"), "Either would do.")
+    result = CodeIsCandidate().judge(case("Either would do.", "Candidates: A87.9, G03.9"))
 
     assert result.outcome is CANNOT_DECIDE
 
 
 def test_evidence_holds_the_code_found_and_nothing_that_is_not_code_shaped():
-    assert CodeExists().judge(query(), "Code: B42.81 for John Doe").evidence == {"code": "B42.81", "is_labelled": True}
-    assert "123-45-6789" not in CodeExists().judge(query(), "Code: 123-45-6789").model_dump_json()
+    assert CodeExists().judge(case("Code: B42.81 for John Doe")).evidence == {"code": "B42.81", "is_labelled": True}
+    assert "123-45-6789" not in CodeExists().judge(case("Code: 123-45-6789")).model_dump_json()
 
 
 def test_the_pack_judges_an_answer_within_5_ms():
@@ -68,7 +69,7 @@ def test_the_pack_judges_an_answer_within_5_ms():
     started = time.perf_counter()
     for _ in range(20):
         for check in checks:
-            check.judge(query(), answer)
+            check.judge(case(answer))
 
     assert (time.perf_counter() - started) / 20 < 0.005
 
