@@ -22,6 +22,7 @@ from core.report_settings import ReportSettings
 from core.settings_section import Settings
 from core.threshold_settings import ThresholdSettings
 from core.training_settings import NetworkSettings, TrainingSettings
+from core.verifier_settings import VerifierSettings
 
 
 class PairSettings(Settings):
@@ -155,15 +156,6 @@ class GatewaySettings(Settings):
     """What decides: `models:/NAME@champion`, `models:/NAME/3` or a folder. Unset means this run's champion."""
     api_key_env: str | None = None
     """Environment variable with the bearer key that clients must send; unset means none is asked for."""
-
-
-class VerifierSettings(Settings):
-    """The recheck of weak answers."""
-
-    pack: Literal["none", "medical_coding"] = "none"
-    """Checks that run on a weak answer. With `none` a high-stakes weak answer cannot be verified, so strong answers."""
-    stakes: Literal["low", "high"] = "high"
-    """Stakes of a request about which nothing else is known."""
 
 
 class RunSettings(Settings):

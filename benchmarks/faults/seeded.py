@@ -1,0 +1,14 @@
+"""A fault planted into a right answer: what the checks must catch, beside the untouched answer they must let through."""
+
+from typing import NamedTuple
+
+from verifiers.case import Case
+
+
+class Seeded(NamedTuple):
+    """One planted fault; `fault` names its kind, as in `swapped_digit`, and `pack` whose checks must catch it."""
+
+    fault: str
+    pack: str
+    clean: Case
+    faulty: Case
