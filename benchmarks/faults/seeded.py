@@ -1,4 +1,4 @@
-"""A fault planted into a right answer: what the checks must catch, beside the untouched answer they must let through."""
+"""A fault planted into a right answer: the checks must catch it, and let the untouched answer through."""
 
 from typing import NamedTuple
 
