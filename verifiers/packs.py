@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from core.errors import SettingsError
 from verifiers.chain import Check
-from verifiers.icd10cm import CodeBillable, CodeExists, load_code_set
-from verifiers.icd10cm_candidates import CodeIsCandidate
+from verifiers.coding.candidates import CodeIsCandidate
+from verifiers.coding.icd10cm import CodeBillable, CodeExists, load_code_set
 
 PACKS: dict[str, tuple[Callable[[], Check], ...]] = {"medical_coding": (CodeExists, CodeBillable, CodeIsCandidate)}
 """The checks of each pack, in the order in which they run."""

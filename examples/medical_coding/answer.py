@@ -23,7 +23,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from core import fingerprint
 from core.errors import UpstreamError
 from core.settings import ModelSettings, PairSettings, load_settings
-from verifiers.proposed_code import find_proposed_code
+from verifiers.coding.proposed_code import find_proposed_code
 
 CONCURRENCY = 16
 """Calls in flight at one endpoint."""

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from verifiers.proposed_code import find_proposed_code
+from verifiers.coding.proposed_code import find_proposed_code
 
 
 @pytest.mark.parametrize(

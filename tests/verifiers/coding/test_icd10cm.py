@@ -5,8 +5,8 @@ import pytest
 from core.records import Query, messages_of
 from verifiers.case import Case
 from verifiers.chain import CheckOutcome
-from verifiers.icd10cm import CodeBillable, CodeExists, load_code_set
-from verifiers.icd10cm_candidates import CodeIsCandidate
+from verifiers.coding.candidates import CodeIsCandidate
+from verifiers.coding.icd10cm import CodeBillable, CodeExists, load_code_set
 from verifiers.packs import checks_of
 
 PASS, FAIL, CANNOT_DECIDE = CheckOutcome.PASS, CheckOutcome.FAIL, CheckOutcome.CANNOT_DECIDE

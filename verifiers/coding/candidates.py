@@ -4,8 +4,8 @@ import re
 
 from verifiers.case import Case
 from verifiers.chain import CheckOutcome, CheckResult, Price
-from verifiers.icd10cm import decided, undecided
-from verifiers.proposed_code import find_proposed_code
+from verifiers.coding.icd10cm import decided, undecided
+from verifiers.coding.proposed_code import find_proposed_code
 
 _HEADING = re.compile(r"\b(?:candidates?|candidate codes|choose (?:one )?(?:from|of|among)|options)\b[^\n]*?:", re.I)
 _CODE = re.compile(r"(?<![\w.])[A-Z][0-9A-Z][0-9A-Z](?:\.[0-9A-Z]{1,4})?(?![\w])")

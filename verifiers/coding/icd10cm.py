@@ -12,7 +12,7 @@ from typing import NamedTuple
 from core.errors import MissingExtra
 from verifiers.case import Case
 from verifiers.chain import CheckOutcome, CheckResult, Price
-from verifiers.proposed_code import ProposedCode, find_proposed_code
+from verifiers.coding.proposed_code import ProposedCode, find_proposed_code
 
 _CODE = re.compile(r"[A-Z][0-9A-Z]{2,6}")
 """A code without its dot; chapters are bare numbers and most blocks are ranges (E08-E13)."""
