@@ -37,6 +37,9 @@ class VerifierSettings(Settings):
     """A second cheap model whose answer is compared with the weak one's; unset: none is asked."""
     judge: ModelSettings | None = None
     """A model that grades the answer by a rubric, where suspicion is in between; unset: none is asked."""
+    judge_proof: Path | None = None
+    """What the judge has shown beside experts, as `preceptor measure` wrote it. Unset: at high stakes its *fine* lets
+    nothing leave."""
     n_samples: int = Field(0, ge=0, le=20)
     """How often the weak model is asked again, to see whether it agrees with itself; 0: not at all."""
     check_timeout_s: float = Field(2.0, gt=0)
