@@ -18,7 +18,10 @@ class CertificateSettings(Settings):
     """What is limited: `harm` (a wrong weak answer left where the strong one was right), `net` (the same less the
     answers where the weak model alone was right; harm may exceed it), or `graded` (how much better the strong was)."""
     max_harm_high: MaxHarm = 0.02
-    """Largest mean loss in strata of high stakes, as a fraction. Every stratum that does not end in `/low` is high."""
+    """Largest mean loss in strata of high stakes, as a fraction. A stratum is high unless its name ends in another
+    tier; those that end in `/critical` go to the strong model always."""
+    max_harm_standard: MaxHarm = 0.05
+    """The same for strata that end in `/standard`."""
     max_harm_low: MaxHarm | None = 0.05
     """The same for strata that end in `/low`; null: no promise there, they keep the budget of `threshold`."""
     max_harm: Mapping[str, MaxHarm | None] = {}

@@ -37,10 +37,49 @@ class Record(BaseModel):
 
 
 class Stakes(StrEnum):
-    """What a wrong answer costs. Unknown means high."""
+    """What a wrong answer costs, in four tiers. Unknown means high.
+
+    | tier | a weak answer |
+    |---|---|
+    | low | leaves unchecked |
+    | standard | leaves unless a check failed or broke |
+    | high | leaves when every check passed |
+    | critical | is never asked for: the strong model answers, and a person looks |
+
+    They are ordered by what a wrong answer costs, not by their letters; a text compares as the tier that it names.
+
+    >>> Stakes.LOW < Stakes.STANDARD < Stakes.HIGH < Stakes.CRITICAL, Stakes.CRITICAL > "low"
+    (True, True)
+    >>> max(Stakes.HIGH, Stakes.LOW).value, Stakes.STANDARD.is_high
+    ('high', False)
+    """
 
     LOW = "low"
+    STANDARD = "standard"
     HIGH = "high"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        """0 for low to 3 for critical."""
+        return list(Stakes).index(self)
+
+    @property
+    def is_high(self) -> bool:
+        """Whether an answer must be shown right before it leaves: high and critical."""
+        return self >= Stakes.HIGH
+
+    def __lt__(self, other: str) -> bool:
+        return self.rank < Stakes(other).rank
+
+    def __le__(self, other: str) -> bool:
+        return self.rank <= Stakes(other).rank
+
+    def __gt__(self, other: str) -> bool:
+        return self.rank > Stakes(other).rank
+
+    def __ge__(self, other: str) -> bool:
+        return self.rank >= Stakes(other).rank
 
 
 class Source(StrEnum):

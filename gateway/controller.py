@@ -1,7 +1,8 @@
 """The routing loop: route, ask the weak model, recheck its answer, escalate to the strong model.
 
 What fails, fails toward the strong model, with its reason in the decision. A high-stakes weak answer leaves only when
-every check passed. No text of a request or an answer is logged or recorded.
+every check passed; at critical stakes the weak model is not asked, whatever name the client wrote. No text of a request
+or an answer is logged or recorded.
 """
 
 import logging
@@ -186,6 +187,8 @@ class Controller:
             self._sync.close()
 
     async def _route(self, asked: Direct | Routed, conversation: Conversation, stakes: Stakes) -> Route:
+        if stakes is Stakes.CRITICAL:
+            return all_strong("critical")  # also where the weak model was asked for by its own name
         if isinstance(asked, Direct):
             ask_strong = asked.model == self._strong.name
             reasons = ("asked_by_name",) if ask_strong else ()

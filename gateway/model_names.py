@@ -6,7 +6,9 @@
 | router-mf-0.3:DOMAIN | the same, of a domain: what a certificate needs to know, and it may lower the threshold |
 | auto | the first router with the threshold its bundle carries |
 | auto:DOMAIN | the same, with the bundle's threshold for that domain |
-| a model's own name | that model, without routing; a high-stakes weak answer is rechecked all the same |
+| a model's own name | that model, without routing; a weak answer is rechecked all the same |
+
+At critical stakes the strong model answers, whatever the name.
 """
 
 import re

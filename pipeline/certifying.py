@@ -22,7 +22,7 @@ from core.calibrator import Calibrator
 from core.certificate_record import Certificate, PromiseTerms, StratumEvidence
 from core.certificate_settings import CertificateSettings
 from core.ledger import Ledger
-from core.records import Source
+from core.records import Source, Stakes
 from core.settings import RunSettings
 from core.store import open_store
 from pipeline.certify_binding import deciding_hashes, rows_hash, voids_of
@@ -62,15 +62,22 @@ def promised_of(stratum: str, terms: CertificateSettings) -> float | None:
 
     >>> promised_of("law/low", CertificateSettings()), promised_of("oncology", CertificateSettings())
     (0.05, 0.02)
+    >>> promised_of("law/standard", CertificateSettings()), promised_of("law/critical", CertificateSettings())
+    (0.05, None)
     """
+    tier = _tier_of(stratum)
+    if tier is Stakes.CRITICAL:
+        return None
     if stratum in terms.max_harm:
         return terms.max_harm[stratum]
-    return terms.max_harm_low if stratum.endswith("/low") else terms.max_harm_high
+    if tier is Stakes.LOW:
+        return terms.max_harm_low
+    return terms.max_harm_standard if tier is Stakes.STANDARD else terms.max_harm_high
 
 
 def keeps_budget(stratum: str, terms: CertificateSettings) -> bool:
     """Whether a stratum keeps the threshold by budget: of low stakes, and settings ask for no promise there."""
-    return stratum.endswith("/low") and stratum not in terms.max_harm and terms.max_harm_low is None
+    return _tier_of(stratum) is Stakes.LOW and stratum not in terms.max_harm and terms.max_harm_low is None
 
 
 def one_a_group(component: Int[np.ndarray, " n"], ids: Sequence[str], *, seed: int) -> Int[np.ndarray, " k"]:
@@ -83,6 +90,12 @@ def one_a_group(component: Int[np.ndarray, " n"], ids: Sequence[str], *, seed: i
     for i in order:
         first.setdefault(int(component[i]), i)
     return np.array(list(first.values()), dtype=np.int64)
+
+
+def _tier_of(stratum: str) -> Stakes:
+    """The tier after the last stroke of a stratum's name; high where none stands there."""
+    word = stratum.rpartition("/")[2]
+    return Stakes(word) if "/" in stratum and word in set(Stakes) else Stakes.HIGH
 
 
 def _certificate(settings: RunSettings, work: Work, rows: Rows) -> Certificate:

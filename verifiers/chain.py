@@ -103,12 +103,18 @@ class ChainVerdict(Record):
         )
 
     def releases(self, stakes: Stakes) -> bool:
-        """Whether a weak answer at these stakes may leave: a pass always may, anything else only at low stakes.
+        """Whether a weak answer at these stakes may leave: any at low, none at critical, one that passed at the others.
 
-        >>> ChainVerdict(results=()).releases(Stakes.HIGH)
-        False
+        At standard one that could not be decided may leave too.
+
+        >>> undecided = ChainVerdict(results=())
+        >>> [undecided.releases(stakes) for stakes in Stakes]
+        [True, True, False, False]
         """
-        return self.outcome is CheckOutcome.PASS or stakes is Stakes.LOW
+        if stakes in (Stakes.LOW, Stakes.CRITICAL):
+            return stakes is Stakes.LOW
+        undecided_may = self.outcome is CheckOutcome.CANNOT_DECIDE and stakes is Stakes.STANDARD
+        return self.outcome is CheckOutcome.PASS or undecided_may
 
 
 def run_chain(checks: Sequence[Check], case: Case) -> ChainVerdict:

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from core.records import Record, Stakes
 
-HEADER_TIERS = {"low": Stakes.LOW, "standard": Stakes.HIGH, "high": Stakes.HIGH, "critical": Stakes.HIGH}
-"""What clients may write in the header; `standard` and `critical` are reserved words, treated as high."""
+HEADER_TIERS = {stakes.value: stakes for stakes in Stakes}
+"""What clients may write in the header."""
 
 
 class StakesPolicy(Record):
@@ -20,7 +20,7 @@ class StakesPolicy(Record):
 
 
 class StakesDecision(NamedTuple):
-    """The tier, and the ids of the rules that made it high (or of the one that let it be low)."""
+    """The tier, and the ids of the rules that name it."""
 
     stakes: Stakes
     rules: tuple[str, ...]
@@ -42,5 +42,5 @@ def decide_stakes(policy: StakesPolicy, *, domain: str | None, header: str | Non
         word = header.strip().lower()
         named = HEADER_TIERS.get(word)
         tiers[f"header.{word}" if named else "header.unknown"] = named or Stakes.HIGH
-    stakes = Stakes.HIGH if Stakes.HIGH in tiers.values() else Stakes.LOW
+    stakes = max(tiers.values())
     return StakesDecision(stakes, tuple(rule for rule, tier in tiers.items() if tier is stakes))

@@ -169,7 +169,8 @@ def _gaps(dataset: Dataset) -> list[str]:
         "stakes": Counter({str(stakes): 0 for stakes in Stakes}) + Counter(str(query.stakes) for query in queries),
         "domain": Counter(query.domain for query in queries),
     }
-    missing = [f"- stakes {stakes}: no pairs" for stakes in Stakes if not slices["stakes"][str(stakes)]]
+    routed = [stakes for stakes in Stakes if stakes < Stakes.CRITICAL]
+    missing = [f"- stakes {stakes}: no pairs" for stakes in routed if not slices["stakes"][str(stakes)]]
     small = [
         f"- {kind} {name}: {number} pairs"
         for kind, counted in slices.items()

@@ -116,7 +116,7 @@ def needs_reason(choice: Choice, rules: JudgingRules, *, stakes: Stakes) -> bool
         return True
     if choice is Choice.BOTH_ACCEPTABLE or rules.reason_required == "never":
         return False
-    return rules.reason_required == "always" or stakes is Stakes.HIGH
+    return rules.reason_required == "always" or stakes.is_high
 
 
 def verdict_of(choice: Choice, *, swapped: bool) -> Verdict:

@@ -40,13 +40,13 @@ class Disagreement:
 
 
 def disagreements(connection: sa.Connection) -> list[Disagreement]:
-    """All pairs that need an adjudicator: high stakes first, then by stratum and id."""
+    """All pairs that need an adjudicator: highest stakes first, then by stratum and id."""
     reasons, n_experts = _reasons(connection)
     found = [
         Disagreement(row.id, row.item_id, row.stratum, row.stakes, tuple(reasons[row.id]), n_experts.get(row.id, 0))
         for row in _shown(connection, list(reasons))
     ]
-    return sorted(found, key=lambda one: (one.stakes == Stakes.LOW, one.stratum, one.pair_id))
+    return sorted(found, key=lambda one: (-Stakes(one.stakes).rank, one.stratum, one.pair_id))
 
 
 def count_disagreements(connection: sa.Connection) -> int:

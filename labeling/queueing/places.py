@@ -23,7 +23,7 @@ LOOKUP_ROWS = 500
 
 
 def wanted_experts(pair_id: str, stakes: str, *, high: int, low: float) -> int:
-    """How many experts judge a pair: `high` where stakes are high, else `low` on average.
+    """How many experts judge a pair: `high` where stakes are high or critical, else `low` on average.
 
     The fraction of `low` is decided by the pair's id, which is a hash: the same pair always gets the same number. Its
     first digits are left out: the queue is in their order, and pairs judged twice shall be early as often as late.
@@ -33,7 +33,7 @@ def wanted_experts(pair_id: str, stakes: str, *, high: int, low: float) -> int:
     >>> wanted_experts("ff" + "0" * 62, "high", high=2, low=1.25)
     2
     """
-    if stakes != Stakes.LOW:
+    if Stakes(stakes).is_high:
         return high
     whole = int(low)
     return whole + (int(pair_id[8:16], 16) / 16**8 < low - whole)

@@ -90,7 +90,7 @@ def waiting(connection: sa.Connection) -> Waiting:
         item_ids=tuple(rows[i].id for i in chosen),
         texts=tuple(texts[i] for i in chosen),
         knots=knots[chosen],
-        is_high_stakes=np.array([rows[i].stakes != Stakes.LOW for i in chosen], dtype=bool),
+        is_high_stakes=np.array([Stakes(rows[i].stakes).is_high for i in chosen], dtype=bool),
         n_barred=int(np.sum(is_free & audited)),
         n_chosen_by_score=sum(row.stream == "active" for row in rows),
         known_texts=tuple(texts[i] for i in np.flatnonzero(~is_free).tolist()),

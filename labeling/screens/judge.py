@@ -9,7 +9,6 @@ from fastapi.responses import JSONResponse, RedirectResponse
 
 from core.access import Act, Actor
 from core.errors import AccessDenied, PreceptorError
-from core.records import Stakes
 from labeling.judging.ballots import MAX_REASON_CHARS, Choice, JudgingRules, Severity, needs_reason
 from labeling.judging.drafts import draft_of, save_draft
 from labeling.judging.flags import FLAG_LABELS, MAX_FLAG_CHARS, FlagForm, raise_flag
@@ -154,7 +153,7 @@ def _shown(task: Task, form: JudgingForm, rules: JudgingRules) -> dict[str, obje
         "form": form,
         "marks": [mark.split(":", 3) for mark in form.mark if mark.count(":") >= 3],
         "answers": {"left": render_answer(task.left), "right": render_answer(task.right)},
-        "is_high_stakes": task.query.stakes is Stakes.HIGH,
+        "is_high_stakes": task.query.stakes.is_high,
         "needing": " ".join(needing),
         "is_reason_due": Choice.LEFT_BETTER in needing,
         "rules": rules,

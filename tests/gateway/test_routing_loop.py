@@ -80,6 +80,28 @@ def test_a_client_cannot_lower_the_stakes(make_client, models, ask):
     assert header(ask(make_client(), headers={"x-preceptor-stakes": "low"}), "model") == "large"
 
 
+@pytest.mark.parametrize("name", ["auto", "router-mf-1.0", "small", "large"])
+def test_at_critical_stakes_the_strong_model_answers_whatever_the_name(make_client, models, ask, name):
+    response = ask(make_client(stakes=LOW), name, headers={"x-preceptor-stakes": "critical"})
+
+    assert (header(response, "model"), header(response, "stakes")) == ("large", "critical")
+    assert header(response, "reason") == "critical"
+    assert models[0].requests == []
+
+
+def test_at_standard_stakes_an_answer_leaves_undecided_but_not_failed(make_client, models, ask):
+    client = make_client(stakes=StakesPolicy(default=Stakes.STANDARD))
+    models[0].reply = completion(
+        "right", choices=[{"index": 0, "message": {"content": "right"}, "finish_reason": "length"}]
+    )
+    undecided = ask(client)
+    models[0].reply, models[0].text = None, "wrong"
+    failed = ask(client)
+
+    assert (header(undecided, "model"), header(undecided, "verdict")) == ("small", "cannot_decide")
+    assert (header(failed, "model"), header(failed, "verdict")) == ("large", "fail")
+
+
 def test_a_model_asked_for_by_name_answers_and_a_weak_one_is_rechecked(make_client, models, ask):
     client = make_client(None)
 

@@ -90,8 +90,16 @@ def test_high_stakes_promise_less_harm_than_low_ones_and_unknown_ones_are_high(s
         0.1,
         None,
     ]
+    assert promised_of("x/standard", settings(max_harm_standard=0.03, max_harm_low=None).certificate) == 0.03
     assert keeps_budget("x/low", settings(max_harm_low=None).certificate)
     assert not keeps_budget("x/high", settings(max_harm_low=None).certificate)
+
+
+def test_critical_stakes_are_promised_nothing_whatever_settings_say(settings):
+    terms = settings(max_harm={"law/critical": 0.1}, max_harm_low=None).certificate
+
+    assert promised_of("law/critical", terms) is None
+    assert not keeps_budget("law/critical", terms)
 
 
 def test_clean_rows_are_certified_at_the_level_of_a_first_attempt(settings):

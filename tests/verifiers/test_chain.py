@@ -76,3 +76,5 @@ def test_high_stakes_release_needs_every_check_to_pass(outcomes):
 
     assert verdict.releases(Stakes.HIGH) == (bool(outcomes) and set(outcomes) == {CheckOutcome.PASS})
     assert verdict.releases(Stakes.LOW)
+    assert verdict.releases(Stakes.STANDARD) == (not {CheckOutcome.FAIL, CheckOutcome.ERROR} & set(outcomes))
+    assert not verdict.releases(Stakes.CRITICAL)
