@@ -17,6 +17,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from core.check_record import CheckRecord
+
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 """A number in [0, 1]: a probability, a quality, a share of calls."""
 
@@ -254,7 +256,11 @@ class Outcome(Record):
 
 
 class Decision(Record):
-    """What the gateway did with one request. Holds no text: hashes, numbers and names only."""
+    """What the gateway did with one request. Holds no text: hashes, numbers and names only.
+
+    `cost_usd` is that of all its calls, the recheck's too; None where one is not known. `checks` are those of the weak
+    answer's recheck, `rules` and `policy_sha256` what named its stakes.
+    """
 
     id: Name
     at: datetime
@@ -270,6 +276,9 @@ class Decision(Record):
     cost_usd: float | None
     latency_ms: float
     query_sha256: str
+    checks: tuple[CheckRecord, ...] = ()
+    rules: tuple[str, ...] = ()
+    policy_sha256: str | None = None
 
 
 def conversation_text(messages: Sequence[Message]) -> str:

@@ -60,7 +60,7 @@ def upgrade(store_url: str | None, config: Path | None, *, by: str | None, yes: 
     import getpass
     from datetime import UTC, datetime
 
-    from core.migrations import HEAD
+    from core.migrations import HEAD, UNMARKED
     from core.upgrading import backup, needs_upgrade, upgrade_store
 
     with _opened(store_url, config) as engine:
@@ -79,6 +79,8 @@ def upgrade(store_url: str | None, config: Path | None, *, by: str | None, yes: 
         click.echo(f"The store was empty. It has the tables of revision {HEAD} now.")
     elif done.revision_before == HEAD:
         click.echo(f"Revision {HEAD} already: nothing to do.")
+    elif done.revision_before != UNMARKED:
+        click.echo(f"From revision {done.revision_before} to {HEAD}.")
     else:
         click.echo(f"From revision {done.revision_before} to {HEAD}. Everyone signs in again.")
         click.echo("Next: preceptor label invite NAME")

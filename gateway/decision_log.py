@@ -22,8 +22,7 @@ class DecisionLog:
         Raises:
             sqlalchemy.exc.SQLAlchemyError: the store does not take it.
         """
-        values = decision.model_dump()
-        values.update(stakes=decision.stakes.value, reasons=list(decision.reasons))
+        values = {**decision.model_dump(mode="json"), "at": decision.at}
         with writing(self._engine) as connection:
             connection.execute(DECISIONS.insert().values(**values))
 
@@ -34,4 +33,4 @@ class DecisionLog:
         if row is None:
             return None
         at = row["at"] if row["at"].tzinfo else row["at"].replace(tzinfo=UTC)  # SQLite forgets the zone
-        return Decision.model_validate({**row, "at": at, "reasons": tuple(row["reasons"])})
+        return Decision.model_validate({**row, "at": at})

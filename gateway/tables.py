@@ -21,4 +21,7 @@ DECISIONS = sa.Table(
     sa.Column("cost_usd", sa.Float),
     sa.Column("latency_ms", sa.Float, nullable=False),
     sa.Column("query_sha256", sa.String(64), nullable=False),
+    sa.Column("checks", sa.JSON, nullable=False),
+    sa.Column("rules", sa.JSON, nullable=False),
+    sa.Column("policy_sha256", sa.String(64)),
 )

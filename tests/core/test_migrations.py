@@ -71,5 +71,5 @@ def test_a_store_that_served_for_less_gets_the_same_tables(store_url, new_struct
 def test_head_is_the_revision_of_the_last_file():
     files = sorted(Path(core.migrations.__file__).parent.joinpath("versions").glob("v*.py"))
 
-    assert [path.name[:5] for path in files] == ["v0001", "v0002"]
-    assert HEAD == "0002"
+    assert [path.name[:5] for path in files] == ["v0001", "v0002", "v0003"]
+    assert HEAD == "0003"

@@ -12,9 +12,11 @@ from fastapi.testclient import TestClient
 from core.errors import LedgerError, PreceptorError
 from core.fingerprint import of_json, of_text
 from core.ledger import Ledger, append_in
+from core.migrations import HEAD
 from core.store import create_tables, writing
 from core.store_commands import store as commands
 from core.upgrading import upgrade_store
+from gateway.decision_log import DecisionLog
 from labeling.app import create_app
 from labeling.frozen.freezing import freeze
 from labeling.frozen.versions import open_version
@@ -45,7 +47,7 @@ def run(engine: sa.Engine, *words: str) -> tuple[int, str]:
 
 def test_a_store_of_the_earlier_release_is_refused_with_the_command_that_upgrades_it(earlier):
     with pytest.raises(
-        PreceptorError, match=r"tables of revision 0001, this release has 0002.*`preceptor store upgrad"
+        PreceptorError, match=r"tables of revision 0001, this release has \d{4}.*`preceptor store upgrad"
     ):
         create_tables(earlier)
 
@@ -54,8 +56,8 @@ def test_status_tells_the_revision_before_and_after(earlier):
     before = run(earlier, "status")
     upgrade_store(earlier, by="ops", now=NOW)
 
-    assert before == (0, "Revision 0001; this release needs 0002.\nNext: preceptor store upgrade\n")
-    assert run(earlier, "status") == (0, "Revision 0002, which this release needs.\n")
+    assert before == (0, f"Revision 0001; this release needs {HEAD}.\nNext: preceptor store upgrade\n")
+    assert run(earlier, "status") == (0, f"Revision {HEAD}, which this release needs.\n")
 
 
 def test_every_judgement_is_kept_as_it_was(earlier):
@@ -174,7 +176,7 @@ def test_the_ledger_verifies_and_tells_of_the_upgrade(upgraded):
     assert (last.actor, last.action, last.subject, last.details) == (
         "ops",
         "store.upgrade",
-        "revision 0002",
+        f"revision {HEAD}",
         {"from": "0001"},
     )
 
@@ -232,9 +234,9 @@ def test_the_command_copies_a_sqlite_store_and_does_nothing_the_second_time(earl
 
     assert (code, said.splitlines()[-2:]) == (
         0,
-        ["From revision 0001 to 0002. Everyone signs in again.", "Next: preceptor label invite NAME"],
+        [f"From revision 0001 to {HEAD}. Everyone signs in again.", "Next: preceptor label invite NAME"],
     )
-    assert again == (0, "Revision 0002 already: nothing to do.\n")
+    assert again == (0, f"Revision {HEAD} already: nothing to do.\n")
     assert rows_of(earlier, "SELECT count(*) FROM ledger_event WHERE action = 'store.upgrade'") == [(1,)]
     if earlier.dialect.name == "sqlite":
         copy = f"{earlier.url.database}.revision-0001"
@@ -244,12 +246,12 @@ def test_the_command_copies_a_sqlite_store_and_does_nothing_the_second_time(earl
 
 def test_a_store_of_a_later_release_is_refused_and_left_alone(upgraded):
     with upgraded.begin() as connection:
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0003'")
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     before = content(upgraded)
 
     assert run(upgraded, "upgrade", "--yes") == (
         1,
-        "The store has revision 0003, later than 0002. Use the release it is from.",
+        f"The store has revision 9999, later than {HEAD}. Use the release it is from.",
     )
     assert content(upgraded) == before
 
@@ -263,8 +265,26 @@ def test_of_two_processes_that_upgrade_at_once_one_does_it(earlier):
     url = earlier.url.render_as_string(hide_password=False)
     both = [subprocess.Popen([sys.executable, "-c", script, url], stdout=subprocess.PIPE, text=True) for _ in range(2)]
 
-    assert sorted(process.communicate(timeout=60)[0].strip() for process in both) == ["0001", "0002"]
+    assert sorted(process.communicate(timeout=60)[0].strip() for process in both) == ["0001", HEAD]
     assert rows_of(earlier, "SELECT count(*) FROM ledger_event WHERE action = 'store.upgrade'") == [(1,)]
+
+
+def test_a_decision_of_before_is_kept_and_has_no_checks_on_record(earlier):
+    with earlier.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO gateway_decision (id, at, requested_model, stakes, reasons, latency_ms, query_sha256) "
+            "VALUES ('dec_1', '2026-11-20 10:00:00', 'auto', 'high', '[\"weak_timeout\"]', 7.5, 'ab')"
+        )
+    upgrade_store(earlier, by="ops", now=NOW)
+
+    kept = DecisionLog(earlier).find("dec_1")
+    assert (kept.reasons, kept.latency_ms, kept.checks, kept.rules, kept.policy_sha256) == (
+        ("weak_timeout",),
+        7.5,
+        (),
+        (),
+        None,
+    )
 
 
 def test_a_row_that_points_nowhere_stops_the_upgrade_and_nothing_is_changed(tmp_path):
