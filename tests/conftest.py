@@ -64,26 +64,54 @@ def postgres_server() -> Iterator[str]:
         shutil.rmtree(data, ignore_errors=True)
 
 
-@pytest.fixture
-def postgres_url(postgres_server: str) -> Iterator[str]:
-    """The URL of an empty database of its own."""
-    import psycopg2
-    from psycopg2 import sql
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: str) -> str:
+    """The name of a database with the tables of every room, to be copied."""
+    from core.store import create_tables, open_store
 
-    name = f"test_{os.getpid()}_{time.monotonic_ns()}"
-    connection = psycopg2.connect(f"{postgres_server}/postgres")
-    connection.autocommit = True
-    with connection.cursor() as cursor:
-        cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    connection.close()
-    yield f"{postgres_server}/{name}"
+    _create_database(postgres_server, "template_store")
+    engine = open_store(f"{postgres_server}/template_store")
+    create_tables(engine)
+    engine.dispose()  # a database is copied only while nobody is connected to it
+    return "template_store"
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with the tables of every room, to be copied."""
+    from core.store import create_tables, open_store
+
+    file = tmp_path_factory.mktemp("store-template") / "store.db"
+    engine = open_store(f"sqlite:///{file}")
+    create_tables(engine)
+    engine.dispose()
+    return file
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> str:
+    """The URL of an empty database of its own."""
+    return _create_database(postgres_server, f"test_{os.getpid()}_{time.monotonic_ns()}")
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def empty_store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database without tables, on SQLite and on PostgreSQL."""
+    if request.param == "postgres":
+        return str(request.getfixturevalue("postgres_url"))
+    return f"sqlite:///{tmp_path / 'store.db'}"
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of an empty store: every test that takes it runs on SQLite and on PostgreSQL."""
+    """The URL of a store with tables and nothing in them: every test that takes it runs on SQLite and on PostgreSQL.
+
+    Copied, since making the tables takes a quarter of a second.
+    """
     if request.param == "postgres":
-        return str(request.getfixturevalue("postgres_url"))
+        server, template = request.getfixturevalue("postgres_server"), request.getfixturevalue("postgres_template")
+        return _create_database(server, f"test_{os.getpid()}_{time.monotonic_ns()}", template=template)
+    shutil.copyfile(request.getfixturevalue("sqlite_template"), tmp_path / "store.db")
     return f"sqlite:///{tmp_path / 'store.db'}"
 
 
@@ -106,3 +134,15 @@ def empty_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
         warnings.simplefilter("ignore")  # MLflow's own, on libraries that it uses
         open_client(f"sqlite:///{file}")
     return file
+
+
+def _create_database(server: str, name: str, *, template: str = "template1") -> str:
+    import psycopg2
+    from psycopg2 import sql
+
+    connection = psycopg2.connect(f"{server}/postgres")
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
+    connection.close()
+    return f"{server}/{name}"

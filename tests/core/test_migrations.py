@@ -16,10 +16,10 @@ NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-def new_structure(store_url, tmp_path):
+def new_structure(empty_store_url, tmp_path):
     """What a new store has, in a database that is left empty."""
-    is_server = store_url.startswith("postgresql")
-    engine = open_store(store_url if is_server else f"sqlite:///{tmp_path / 'new.db'}")
+    is_server = empty_store_url.startswith("postgresql")
+    engine = open_store(empty_store_url if is_server else f"sqlite:///{tmp_path / 'new.db'}")
     create_tables(engine)
     found = structure(engine)
     if is_server:
@@ -36,8 +36,8 @@ def differences(engine: sa.Engine) -> list[object]:
         return list(compare_metadata(MigrationContext.configure(connection, opts=options), METADATA))
 
 
-def test_the_declared_tables_are_those_of_an_upgraded_store_and_of_a_new_one(store_url, new_structure):
-    engine = store_of_0001(store_url)
+def test_the_declared_tables_are_those_of_an_upgraded_store_and_of_a_new_one(empty_store_url, new_structure):
+    engine = store_of_0001(empty_store_url)
     upgrade_store(engine, by="ops", now=NOW)
 
     assert differences(engine) == []
@@ -56,8 +56,8 @@ def test_the_declared_tables_are_those_of_an_upgraded_store_and_of_a_new_one(sto
         ),
     ],
 )
-def test_a_store_that_served_for_less_gets_the_same_tables(store_url, new_structure, tables):
-    engine = store_of_0001(store_url)
+def test_a_store_that_served_for_less_gets_the_same_tables(empty_store_url, new_structure, tables):
+    engine = store_of_0001(empty_store_url)
     keep_only(engine, *tables)
     upgrade_store(engine, by="ops", now=NOW)
 

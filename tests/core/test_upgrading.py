@@ -27,8 +27,8 @@ NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-def earlier(store_url):
-    engine = store_of_0001(store_url)
+def earlier(empty_store_url):
+    engine = store_of_0001(empty_store_url)
     yield engine
     engine.dispose()
 

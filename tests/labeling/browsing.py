@@ -4,6 +4,7 @@
 (`from tests.labeling.browsing import store_url`) and `pytestmark = pytest.mark.browser`.
 """
 
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -66,8 +67,9 @@ class Visit:
 
 
 @pytest.fixture
-def store_url(tmp_path: Path) -> str:
+def store_url(tmp_path: Path, sqlite_template: Path) -> str:
     """Browser tests run on SQLite alone; the store's own tests run on both."""
+    shutil.copyfile(sqlite_template, tmp_path / "store.db")
     return f"sqlite:///{tmp_path / 'store.db'}"
 
 
