@@ -65,7 +65,7 @@ def _controller(settings: "RunSettings", reference: str) -> "Controller":
     from gateway.controller import Controller, Guard
     from gateway.decision_log import DecisionLog
     from verifiers.packs import checks_of
-    from verifiers.stakes import StakesPolicy
+    from verifiers.stakes.policy import StakesPolicy
 
     pack = settings.verifiers.pack
     stakes = StakesPolicy(

@@ -28,9 +28,10 @@ from gateway.conversation import Conversation, read_conversation
 from gateway.model_names import Direct, Names, Routed, domains_of, parse_model_name
 from gateway.recheck import recheck
 from gateway.routing import Limits, Route, all_strong, bundle_mismatch, decide_route
+from gateway.staking import stakes_of
 from gateway.upstream import Completion, Upstream, UpstreamFailure
 from verifiers.chain import Check
-from verifiers.stakes import StakesPolicy, decide_stakes
+from verifiers.stakes.policy import StakesPolicy
 
 LOG = logging.getLogger("preceptor.gateway")
 
@@ -47,6 +48,7 @@ class Guard(NamedTuple):
 
     checks: Sequence[Check] = ()
     stakes: StakesPolicy = StakesPolicy()
+    stakes_timeout_s: float = 5.0
     router_timeout_s: float = 5.0
     check_timeout_s: float = 10.0
     record_timeout_s: float = 5.0
@@ -127,7 +129,13 @@ class Controller:
         asked = parse_model_name(body["model"], names=self.names)
         conversation = read_conversation(body["messages"])
         domain = asked.domain if isinstance(asked, Routed) else None
-        stakes = decide_stakes(self._guard.stakes, domain=domain, header=stakes_header).stakes
+        told = await stakes_of(
+            *(self._guard.stakes, conversation, body),
+            domain=domain,
+            header=stakes_header,
+            timeout_s=self._guard.stakes_timeout_s,
+        )
+        stakes = told.stakes
         route = await self._route(asked, conversation, stakes)
         query = Query(id=f"dec_{uuid.uuid4().hex}", messages=conversation.messages, stakes=stakes)
         attempt = await self._ask(_whole(body), route, query)
@@ -146,6 +154,8 @@ class Controller:
             cost_usd=attempt.cost_usd,
             latency_ms=(time.perf_counter() - started) * 1000,
             query_sha256=fingerprint.of_text(conversation.text),
+            rules=told.rules,
+            policy_sha256=told.policy_sha256,
         )
         decision = await self._record(decision)
         if attempt.completion is None:

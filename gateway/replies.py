@@ -10,7 +10,8 @@ from core.records import Decision
 def decision_headers(decision: Decision) -> dict[str, str]:
     """The decision as `x-preceptor-...` headers; what is unknown has no header.
 
-    `x-preceptor-reason` lists, comma-separated, why the weak model did not answer, or what went wrong on the way.
+    `x-preceptor-reason` lists, comma-separated, why the weak model did not answer, or what went wrong on the way;
+    `x-preceptor-rules` what named the stakes, highest first.
     """
     values = {
         "decision-id": decision.id,
@@ -19,6 +20,8 @@ def decision_headers(decision: Decision) -> dict[str, str]:
         "threshold": None if decision.threshold is None else f"{decision.threshold:.6f}",
         "bundle": decision.bundle,
         "stakes": decision.stakes.value,
+        "rules": ",".join(decision.rules) or None,
+        "policy": decision.policy_sha256,
         "verdict": decision.verdict,
         "reason": ",".join(decision.reasons) or None,
     }

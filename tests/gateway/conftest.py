@@ -17,7 +17,7 @@ from gateway.controller import Controller, Guard
 from gateway.decision_log import DecisionLog
 from gateway.upstream import Endpoint, Upstream
 from verifiers.chain import CheckResult
-from verifiers.stakes import StakesPolicy
+from verifiers.stakes.policy import StakesPolicy
 
 
 class FixedRouter:
@@ -31,8 +31,9 @@ class FixedRouter:
         self.thresholds = thresholds or {"default": 0.5}
         self.texts = []
 
-    def probabilities(self, texts):
+    def probabilities(self, texts, strata=()):
         self.texts += texts
+        self.strata = list(strata)
         if isinstance(self.probability, Exception):
             raise self.probability
         return np.full(len(texts), self.probability)

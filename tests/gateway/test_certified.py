@@ -11,7 +11,7 @@ from gateway.controller import Controller
 from gateway.model_names import BadThreshold, Names, Routed, UnknownModel, parse_model_name
 from tests.core.test_certificate_record import MADE, certificate, refused, stratum
 from tests.gateway.conftest import FixedRouter
-from verifiers.stakes import StakesPolicy
+from verifiers.stakes.policy import StakesPolicy
 
 PAPER = certificate(stratum("law/high"), refused("tax/high"), budgets={"law/low": 0.7})
 DURING = MADE + timedelta(days=1)
@@ -150,3 +150,13 @@ def test_a_certificate_that_counts_on_a_recheck_is_not_served_without_it(is_rech
 
     assert (recheck_fault(paper, certified_with, pack) is not None) == is_fault
     assert recheck_fault(None, certified_with, pack) is None
+
+
+@pytest.mark.parametrize(("model", "stratum"), [("auto:law", "law/high"), ("auto", None)])
+def test_the_router_is_told_the_stratum_whose_threshold_it_is_held_against(make_client, ask, model, stratum):
+    router = FixedRouter(thresholds={"default": 0.5, "law/high": 0.5})
+    client = make_client(router, stakes=StakesPolicy(domains={"law": Stakes.HIGH}))
+
+    ask(client, model)
+
+    assert router.strata == [stratum]

@@ -12,7 +12,7 @@ from gateway.controller import Controller, Guard, StrongFailed
 from gateway.upstream import Completion, UpstreamFailure
 from tests.gateway.conftest import FixedRouter, SaysCode, completion
 from verifiers.chain import CheckResult
-from verifiers.stakes import StakesPolicy
+from verifiers.stakes.policy import StakesPolicy
 
 ONE_LOOP = asyncio.Runner()
 """One event loop for all examples: 2,000 loops, each with threads of its own, cost more than what is tested."""

@@ -7,7 +7,7 @@ import pytest
 from core.records import Stakes
 from gateway.conversation import read_conversation
 from tests.gateway.conftest import FixedRouter, completion
-from verifiers.stakes import StakesPolicy
+from verifiers.stakes.policy import StakesPolicy
 
 LOW = StakesPolicy(default=Stakes.LOW)
 

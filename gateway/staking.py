@@ -1,0 +1,46 @@
+"""The stakes of one request, by the server's policy. Whatever goes wrong in finding them makes them high or more."""
+
+import logging
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import anyio
+import anyio.to_thread
+
+from core.records import Stakes
+from gateway.conversation import Conversation
+from verifiers.stakes.deciding import StakesDecision, StakesRequest, decide_stakes
+from verifiers.stakes.policy import StakesPolicy
+
+LOG = logging.getLogger("preceptor.gateway")
+
+
+async def stakes_of(
+    policy: StakesPolicy,
+    conversation: Conversation,
+    body: Mapping[str, Any],
+    *,
+    domain: str | None,
+    header: str | None,
+    timeout_s: float,
+) -> StakesDecision:
+    """The tier, what named it, and the policy's hash.
+
+    Rules read every turn of the conversation, and the fields of the body's `metadata`, whose `stakes` may raise the
+    tier as the header may. They are read in a thread, so that a long text holds up no other request.
+    """
+    request = StakesRequest(
+        texts=(conversation.text,),
+        domain=domain,
+        header=header,
+        facts=body.get("metadata"),
+        is_readable=conversation.unreadable is None,
+    )
+    try:
+        with anyio.fail_after(timeout_s):
+            return await anyio.to_thread.run_sync(partial(decide_stakes, policy, request), abandon_on_cancel=True)
+    except Exception as error:  # noqa: BLE001 - unknown stakes are high
+        LOG.error("The stakes could not be told (%s).", type(error).__name__)
+        why = "policy.timeout" if isinstance(error, TimeoutError) else "policy.fault"
+        return StakesDecision(max(Stakes.HIGH, policy.on_error, policy.default), (why,), policy.sha256)
