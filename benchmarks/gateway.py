@@ -161,7 +161,7 @@ class StubRouter:
     thresholds: dict[str, float | None] = {"default": 0.5}  # noqa: RUF012 - never changed
     certificate: dict[str, Any] | None = None
 
-    def probabilities(self, texts: "Sequence[str]") -> Any:  # noqa: ANN401 - an array, and numpy loads late
+    def probabilities(self, texts: "Sequence[str]", strata: "Sequence[str | None]" = ()) -> Any:  # noqa: ANN401 - an array, and numpy loads late
         """0.1 a text."""
         import numpy as np
 

@@ -33,7 +33,8 @@ from jaxtyping import Bool, Float, Int
 from scipy.stats import rankdata
 
 from assurance.bootstrap import apgr_interval, paired_apgr_difference
-from assurance.calibration import check_calibration, fit_calibrator
+from assurance.calibration import fit_calibrator
+from assurance.reliability import check_calibration
 from benchmarks.public_sets import (
     BASE_PAIR,
     TARGETS,

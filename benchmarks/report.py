@@ -16,9 +16,9 @@ import click
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from assurance.calibration import check_calibration
 from assurance.curves import cost_quality_curve, oracle_curve, random_curve
 from assurance.money import CostAssumptions, RoutedCosts, savings
+from assurance.reliability import check_calibration
 from assurance.thresholds import share_on_new_traffic, threshold_for_share
 from pipeline.evaluation import evaluation_of
 from pipeline.report import thinned, write_report

@@ -12,6 +12,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from core.access_settings import AccessSettings
+from core.calibration_settings import CalibrationSettings
 from core.certificate_settings import CertificateSettings
 from core.errors import SettingsError
 from core.gate_settings import GateSettings
@@ -45,12 +46,20 @@ class DataSettings(Settings):
 
     files: tuple[Path, ...] = Field(min_length=1)
     """Outcome files (docs/formats.md): JSONL, CSV or Parquet. Relative to the current folder."""
+    certify_files: tuple[Path, ...] = ()
+    """Outcome files that show the promise of a certificate and serve nothing else, such as audit.jsonl of a frozen
+    version; rows of `files` tied to them by question or group are left out. In place of `split.certify`."""
     target_domains: tuple[str, ...] = Field(min_length=1)
     """Domains the router is adapted to. Rows of all other domains fit the base router."""
     base_weak: str | None = None
     """Who plays the weak model in the other domains' rows, where it is not the pair's weak model."""
     base_strong: str | None = None
     """Who plays the strong model in the other domains' rows, where it is not the pair's strong model."""
+
+    @property
+    def all_files(self) -> tuple[Path, ...]:
+        """Every outcome file, those for the certificate last."""
+        return (*self.files, *self.certify_files)
 
 
 class SplitSettings(Settings):
@@ -175,6 +184,7 @@ class RunSettings(Settings):
     adaptation: AdaptationSettings = AdaptationSettings()
     network: NetworkSettings = NetworkSettings()
     training: TrainingSettings = TrainingSettings()
+    calibration: CalibrationSettings = CalibrationSettings()
     threshold: ThresholdSettings = ThresholdSettings()
     certificate: CertificateSettings = CertificateSettings()
     gates: GateSettings = GateSettings()
@@ -189,6 +199,19 @@ class RunSettings(Settings):
     access: AccessSettings = AccessSettings()
     threads: int = Field(2, ge=1)
     """CPU threads of encoder and training."""
+
+    @property
+    def makes_certificate(self) -> bool:
+        """Whether rows are kept for a certificate."""
+        return self.split.certify > 0 or bool(self.data.certify_files)
+
+    @model_validator(mode="after")
+    def _rows_to_certify_are_drawn_alike(self) -> Self:
+        if self.data.certify_files and self.split.certify:
+            raise ValueError(
+                f"data.certify_files show the promise, so split.certify must be 0 (got {self.split.certify:g})"
+            )
+        return self
 
     @model_validator(mode="after")
     def _encoder_can_be_adapted(self) -> Self:

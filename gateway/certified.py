@@ -44,8 +44,13 @@ class RoutingBundle(Protocol):
         """The evidence for a promise; None where thresholds keep a budget alone."""
         ...
 
-    def probabilities(self, texts: Sequence[str]) -> Float[np.ndarray, " n"]:
-        """Calibrated probability that the strong model is needed, a text."""
+    def probabilities(self, texts: Sequence[str], strata: Sequence[str | None] = ()) -> Float[np.ndarray, " n"]:
+        """Calibrated probability that the strong model is needed, a text; by the map of its stratum where it is known.
+
+        Args:
+            texts: what the queries ask.
+            strata: the stratum of each, None where it is not known; empty: of none.
+        """
         ...
 
 
@@ -117,13 +122,27 @@ def recheck_fault(
     )
 
 
+def stratum_of(thresholds: Mapping[str, float | None], domain: str | None, stakes: Stakes) -> str | None:
+    """The request's stratum: the domain at these stakes, or the domain where only that has a threshold; else None.
+
+    >>> stratum_of({"default": None, "oncology": 0.2}, "oncology", Stakes.HIGH)
+    'oncology'
+    >>> stratum_of({"default": 0.3}, "law", Stakes.HIGH), stratum_of({"default": 0.3}, None, Stakes.HIGH)
+    ('law/high', None)
+    """
+    if domain is None:
+        return None
+    stratum = f"{domain}/{stakes}"
+    return domain if domain in thresholds and stratum not in thresholds else stratum
+
+
 def _threshold_of(thresholds: Mapping[str, float | None], domain: str | None, stakes: Stakes) -> float | None:
     """The most specific threshold: of the domain at these stakes, else of the domain, else the default's."""
-    if domain is None:
+    stratum = stratum_of(thresholds, domain, stakes)
+    if stratum is None or domain is None:
         return thresholds.get("default")
-    for stratum in (f"{domain}/{stakes}", domain):
-        if stratum in thresholds:
-            return thresholds[stratum]
+    if stratum in thresholds:
+        return thresholds[stratum]
     if any(stratum.startswith(f"{domain}/") for stratum in thresholds):
         return None  # the domain has thresholds, and none for these stakes
     return thresholds.get("default")

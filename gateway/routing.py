@@ -10,7 +10,7 @@ import anyio.to_thread
 import numpy as np
 
 from core.records import Stakes
-from gateway.certified import RoutingBundle, threshold_in_force
+from gateway.certified import RoutingBundle, stratum_of, threshold_in_force
 from gateway.conversation import Conversation
 from gateway.model_names import Routed
 
@@ -51,7 +51,8 @@ async def decide_route(bundle: RoutingBundle, asked: Routed, conversation: Conve
     if isinstance(found, str):
         return all_strong(found, bundle=bundle.sha256)
     threshold, lowered = found
-    probability = await _in_thread(lambda: _probability(bundle, conversation.text), limits.timeout_s)
+    stratum = stratum_of(bundle.thresholds, asked.domain, limits.stakes)
+    probability = await _in_thread(lambda: _probability(bundle, conversation.text, stratum), limits.timeout_s)
     if probability is None or not 0.0 <= probability <= 1.0:  # NaN fails the comparison too
         reason = "router_timeout" if probability is None else "probability_not_in_0_1"
         return all_strong(reason, bundle=bundle.sha256)._replace(threshold=threshold)
@@ -64,8 +65,8 @@ def bundle_mismatch(bundle: RoutingBundle, *, weak: str, strong: str) -> str | N
     return None if (bundle.weak, bundle.strong) == (weak, strong) else "bundle_for_another_pair"
 
 
-def _probability(bundle: RoutingBundle, text: str) -> float:
-    probabilities = np.asarray(bundle.probabilities([text]), dtype=float)
+def _probability(bundle: RoutingBundle, text: str, stratum: str | None) -> float:
+    probabilities = np.asarray(bundle.probabilities([text], [stratum]), dtype=float)
     return float(probabilities[0]) if probabilities.shape == (1,) else math.nan
 
 

@@ -98,9 +98,14 @@ class Bundle:
         """
         return self._encoder.get()
 
-    def probabilities(self, texts: Sequence[str]) -> Float[np.ndarray, " n"]:
-        """P(strong needed) per text; 1.0 where it cannot be scored."""
-        probabilities = self.calibrator.apply(self.scores(texts))
+    def probabilities(self, texts: Sequence[str], strata: Sequence[str | None] = ()) -> Float[np.ndarray, " n"]:
+        """P(strong needed) per text; 1.0 where it cannot be scored.
+
+        Args:
+            texts: the queries' texts.
+            strata: the stratum of each, None where not known; empty: of none. Some strata have a map of their own.
+        """
+        probabilities = self.calibrator.apply(self.scores(texts), strata)
         return np.where(np.isfinite(probabilities), probabilities, 1.0)
 
     def scores(self, texts: Sequence[str]) -> Float[np.ndarray, " n"]:

@@ -49,8 +49,7 @@ class BundleFacts(Record):
     @field_validator("calibrator")
     @classmethod
     def _calibrator_is_finite(cls, calibrator: Calibrator) -> Calibrator:
-        numbers = (calibrator.slope, calibrator.intercept, *calibrator.knot_scores, *calibrator.knot_probabilities)
-        if not all(map(math.isfinite, numbers)):
+        if not all(map(math.isfinite, calibrator.numbers())):
             raise ValueError("the calibrator holds a number that is not finite")
         return calibrator
 

@@ -14,6 +14,7 @@ from core.certificate_settings import CertificateSettings
 from core.errors import DataError
 from core.outcomes import query_of, read_outcomes
 from core.reading import read_rows
+from core.records import Query
 from models.bundle import Bundle, load_bundle
 from models.encoders import cache_folder
 from models.registry import fetch_bundle
@@ -39,22 +40,23 @@ def score_file(reference: str, source: Path, output: Path, *, tracking_uri: str)
     Raises:
         DataError: a row holds no query; all of them are named, and nothing is written.
     """
-    texts: list[str] = []
+    queries: list[Query] = []
     faults: list[str] = []
     for row in read_rows(source):
         try:
-            texts.append(query_of(row).text)
+            queries.append(query_of(row))
         except ValidationError as error:
             faults.extend(f"{row.place}: {fault['msg']}" for fault in error.errors())
         except ValueError as error:
             faults.append(f"{row.place}: {error}")
     if faults:
         raise DataError(faults, "Mend these rows, then run the command again.")
-    probabilities = bundle_of(reference, tracking_uri=tracking_uri).probabilities(texts)
+    bundle = bundle_of(reference, tracking_uri=tracking_uri)
+    probabilities = bundle.probabilities([query.text for query in queries], [query.stratum_name for query in queries])
     partial = output.with_name(output.name + ".partial")
     partial.write_text("".join(f"{probability:.6f}\n" for probability in probabilities), encoding="ascii")
     partial.replace(output)
-    return len(texts)
+    return len(queries)
 
 
 def evaluate_bundle(
@@ -86,7 +88,7 @@ def evaluate_bundle(
     component = components(table.texts, table.groups)
     scores: dict[str, Float[np.ndarray, " n"]] = {}
     if len(table):
-        scores["bundle"] = bundle.probabilities(table.texts)
+        scores["bundle"] = bundle.probabilities(table.texts, table.strata)
         scores |= crossfitted_floors(table.texts, table.topics, quality[1] - quality[0], component)
     measured = evaluate_routers(scores, quality, pair=(weak, strong), groups=component, n_resamples=n_resamples)
     seen = bundle.papers.seen

@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 from safetensors.numpy import load_file
 
-from assurance.calibration import check_calibration
 from assurance.curves import CostQualityCurve, cost_quality_curve, oracle_curve, random_curve
+from assurance.reliability import check_calibration
 from assurance.thresholds import share_on_new_traffic
 from core.calibrator import Calibrator
 from core.errors import NotEnoughLabels
@@ -29,6 +30,7 @@ from pipeline.report_parts import (
 )
 from pipeline.report_slices import HeldOut, slices_of
 from pipeline.results import Rows, load_rows, read_json
+from pipeline.table import OutcomeTable
 from pipeline.training import ROUTERS
 
 
@@ -42,7 +44,10 @@ def evaluate(settings: RunSettings, work: Work) -> None:
     scores = {name: column[test] for name, column in load_file(work.inputs["train"] / "scores.safetensors").items()}
     scores = {name: scores[name] for name in (*ROUTERS, *sorted(scores.keys() - set(ROUTERS)))}
     calibration = read_json(work.inputs["calibrate"] / "calibration.json")["adapted"]
-    probabilities = Calibrator.model_validate(calibration["calibrator"]).apply(scores["adapted"])
+    calibrator = Calibrator.model_validate(calibration["calibrator"])
+    probabilities = calibrator.apply(scores["adapted"], table.strata)
+    if calibrator.strata:  # across strata, queries are then ordered by probability and no more by score
+        scores |= {"adapted": probabilities, "base": _base_probabilities(work, scores["base"], table)}
     weak_usd, strong_usd = (table.cost_usd[:, table.column(name)] for name in pair)
     held_out = HeldOut(
         scores, probabilities, *quality, weak_usd, strong_usd, strata=table.strata, groups=rows.component[test]
@@ -72,6 +77,11 @@ def headline_metrics(evaluation: Evaluation) -> dict[str, float]:
     for other, difference in evaluation.better_than.items():
         metrics |= {f"gain_over/{other}": difference.estimate, f"gain_over/{other}_low": difference.low}
     return metrics
+
+
+def _base_probabilities(work: Work, scores: Float[np.ndarray, " n"], table: OutcomeTable) -> Float[np.ndarray, " n"]:
+    base = read_json(work.inputs["calibrate"] / "calibration.json")["base"]
+    return Calibrator.model_validate(base["calibrator"]).apply(scores, table.strata)
 
 
 def _report(settings: RunSettings, work: Work, rows: Rows, held_out: HeldOut) -> RunReport:

@@ -19,7 +19,7 @@ def passed_recheck(settings: RunSettings, ids: Collection[str]) -> Mapping[str, 
         return {}
     checks, weak = checks_of(settings.verifiers.pack), settings.pair.weak.name
     found: dict[str, bool] = {}
-    for outcome in read_outcomes(settings.data.files):
+    for outcome in read_outcomes(settings.data.all_files):
         answer = outcome.results.get(weak)
         if outcome.query.id in ids and answer is not None and answer.text is not None:
             case = Case(query=outcome.query, answer=answer.text)

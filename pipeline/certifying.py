@@ -1,7 +1,7 @@
 """The stage certify: which thresholds keep their promise, shown on rows that are used for nothing else.
 
 Router, calibrator and grid are fixed before; one row a group counts. What repeated trials on the same rows may spend is
-kept in the ledger. Writes certificate.json where `split.certify` leaves rows, and nothing but a summary where not.
+kept in the ledger. Writes certificate.json where settings keep rows for it, and nothing but a summary where not.
 """
 
 import hashlib
@@ -37,7 +37,7 @@ PATH = "every thousandth from 0 to 1, safest first, ended by the first that cann
 
 def certify_run(settings: RunSettings, work: Work) -> None:
     """Try each stratum's promise at its share of delta, and write the certificate with what would void it."""
-    if not settings.split.certify:
+    if not settings.makes_certificate:
         write_json(work.out / "summary.json", {"is_on": False})
         return
     rows = load_rows(work)
@@ -102,7 +102,7 @@ def _certificate(settings: RunSettings, work: Work, rows: Rows) -> Certificate:
     terms = settings.certificate
     calibration = read_json(work.inputs["calibrate"] / "calibration.json")["adapted"]
     scores = load_file(work.inputs["train"] / "scores.safetensors")["adapted"]
-    probabilities = Calibrator.model_validate(calibration["calibrator"]).apply(scores)
+    probabilities = Calibrator.model_validate(calibration["calibrator"]).apply(scores, rows.table.strata)
     strata = np.array(rows.table.strata)
     for_certifying = rows.part("certify")
     names = sorted(set(strata[for_certifying]))

@@ -50,7 +50,7 @@ def evidence_of(settings: RunSettings, work: Work, report: RunReport, measured: 
             p_value=report.calibration.ece_p_value,
         ),
         slices=slices_of(settings, measured),
-        agreement=agreement_behind(settings.data.files),
+        agreement=agreement_behind(settings.data.all_files),
         gates=GateSettings.model_validate(fixed["settings"]),
         gates_sha256=fixed["sha256"],
     )

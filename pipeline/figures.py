@@ -11,7 +11,7 @@ import numpy as np
 
 from assurance.bands import SHARES, CurveBand
 from assurance.bootstrap import Interval
-from assurance.calibration import ReliabilityBin
+from assurance.reliability import ReliabilityBin
 from pipeline.plots import (
     LETTER,
     Frame,

@@ -117,7 +117,13 @@ def reliabilities(judged: Judged, experts: Experts) -> tuple[JudgeReliability, .
 
 def probabilities_of(bundle: Bundle, judged: Judged) -> Float[np.ndarray, " n"]:
     """The bundle's probability per row."""
-    return np.asarray(bundle.probabilities([row.query.text for row in judged.rows]))
+    return np.asarray(bundle.probabilities(*_read_by(judged)))
+
+
+def _read_by(judged: Judged) -> tuple[list[str], list[str]]:
+    """Text and stratum of each row."""
+    queries = [row.query for row in judged.rows]
+    return [query.text for query in queries], [query.stratum_name for query in queries]
 
 
 def seen_by(bundle: Bundle, judged: Judged) -> Bool[np.ndarray, " n"] | None:

@@ -112,8 +112,9 @@ def _prioritise(
     uri = settings.mlflow.tracking_uri
     bundle = bundle_of(reference or settings.bundle_reference, tracking_uri=uri)
     texts = [query.text for query in queries]
-    probability = bundle.probabilities(texts)
-    others = [bundle_of(name, tracking_uri=uri).probabilities(texts) for name in also]
+    strata = [query.stratum_name for query in queries]
+    probability = bundle.probabilities(texts, strata)
+    others = [bundle_of(name, tracking_uri=uri).probabilities(texts, strata) for name in also]
     apart = disagreement(np.stack([probability, *others])) if others else None
     new, why_not_new = _novelty(bundle, settings, texts)
     name = f"{bundle.name} {bundle.sha256[:12]}"

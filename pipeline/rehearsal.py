@@ -52,8 +52,9 @@ def rehearse(settings: RunSettings) -> Rehearsal:
         DataError: rows cannot be read, or know no model of the pair.
         NotEnoughLabels: a training would have no rows.
     """
-    table = table_of(read_outcomes(settings.data.files))
-    component, parts = divided(settings, table)
+    table = table_of(read_outcomes(settings.data.all_files))
+    n_certify = len(read_outcomes(settings.data.certify_files))
+    component, parts = divided(settings, table, n_certify=n_certify)
     rows = Rows(table, parts, component, np.zeros((len(table), 0), dtype=np.float32))
     labels = labels_of(rows)
     weights = labels.weights[rows.part("train")]

@@ -41,7 +41,7 @@ def register(settings: RunSettings, tracked: TrackedRun | None, work: Work) -> N
     evaluation = Evaluation.model_validate(report["evaluation"])
     tracked.log_metrics(headline_metrics(evaluation))
     data_sha256 = report["lineage"]["data"]
-    sources = ", ".join(str(path) for path in settings.data.files)
+    sources = ", ".join(str(path) for path in settings.data.all_files)
     tracked.log_data(
         "outcomes", sha256=data_sha256, source=sources, context="train", n_rows=sum(report["rows"].values())
     )

@@ -87,7 +87,7 @@ def data_facts(settings: RunSettings, work: Work) -> DataFacts:
         by_domain=summary["rows_by_domain"],
         by_source=summary["rows_by_source"],
         mean_quality=summary["mean_quality"],
-        datasheets=datasheets_of(settings.data.files),
+        datasheets=datasheets_of(settings.data.all_files),
     )
 
 

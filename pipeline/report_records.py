@@ -5,8 +5,8 @@ from typing import Literal
 
 from assurance.bands import CurveStudy
 from assurance.bootstrap import Interval
-from assurance.calibration import CalibrationCheck
 from assurance.money import Savings
+from assurance.reliability import CalibrationCheck
 from core.certificate_record import Certificate
 from core.records import Record
 from pipeline.evaluation import Evaluation

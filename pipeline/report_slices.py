@@ -12,9 +12,9 @@ from jaxtyping import Bool, Float, Int
 from assurance.bands import Comparison, study_curves
 from assurance.bootstrap import TAIL, Interval, row_weights
 from assurance.bounds import binomial_interval
-from assurance.calibration import check_calibration
 from assurance.curves import cost_quality_curve
 from assurance.knee import knee
+from assurance.reliability import check_calibration
 from pipeline.report_records import Slice
 
 COMPARED = 2

@@ -12,13 +12,15 @@ A component falls by a hash of its smallest text, so adding rows elsewhere moves
 | certify | target domains | showing that thresholds keep their promise; for nothing else |
 | test | target domains | every reported figure |
 | left_out | either | a target row without both models, or another domain's row tied to a target row |
+
+Files named for the certificate alone give the part `certify`, and what is tied to their rows is left out.
 """
 
 import hashlib
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 
 from core.fingerprint import normalised_text
 
@@ -86,6 +88,45 @@ def assign_parts(
             elif not tied_to_target:
                 parts[i] = base_part
     return tuple(parts)
+
+
+def with_certify_rows(
+    parts: Sequence[str],
+    component: Int[np.ndarray, " n"],
+    is_for_certify: Bool[np.ndarray, " n"],
+    is_fit: Bool[np.ndarray, " n"],
+) -> tuple[str, ...]:
+    """The parts where some rows are for the certificate alone: nothing tied to them is used for anything else.
+
+    Args:
+        parts: what `assign_parts` says.
+        component: per row, the component it belongs to.
+        is_for_certify: rows of the files that are for the certificate alone.
+        is_fit: whether a row may show a promise; such a row that may not is left out.
+
+    >>> parts, component = ("train", "train", "test"), np.array([0, 0, 2])
+    >>> with_certify_rows(parts, component, np.array([True, False, False]), np.array([True, True, True]))
+    ('certify', 'left_out', 'test')
+    """
+    tied = np.isin(component, component[is_for_certify])
+    certified = is_for_certify & is_fit
+    return tuple("certify" if certified[i] else "left_out" if tied[i] else part for i, part in enumerate(parts))
+
+
+def commonest_chance(chance: Float[np.ndarray, " n"], strata: Sequence[str]) -> Bool[np.ndarray, " n"]:
+    """Which rows had the chance of being chosen that most rows of their stratum had; one not known counts as 1.
+
+    Beside the rows of a random draw, a frozen version keeps for audit what is tied to them and was chosen otherwise.
+
+    >>> commonest_chance(np.array([0.1, 0.1, np.nan, np.nan]), ["law", "law", "law", "tax"]).tolist()
+    [True, True, False, True]
+    """
+    known, named = np.nan_to_num(chance, nan=1.0).round(9), np.array(strata)
+    is_common = np.zeros(len(known), dtype=bool)
+    for stratum in set(strata):
+        values, counts = np.unique(known[named == stratum], return_counts=True)
+        is_common |= (named == stratum) & (known == values[counts.argmax()])
+    return is_common
 
 
 def crossing_components(component: Int[np.ndarray, " n"], parts: Sequence[str]) -> int:

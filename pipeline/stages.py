@@ -28,8 +28,8 @@ from pipeline.certifying import certify_run
 from pipeline.engine import Stage, Work
 from pipeline.fitting import reads_vectors
 from pipeline.releasing import promote, register
-from pipeline.results import write_json
-from pipeline.split import assign_parts, components, crossing_components
+from pipeline.results import read_json, write_json
+from pipeline.split import assign_parts, commonest_chance, components, crossing_components, with_certify_rows
 from pipeline.table import OutcomeTable, load_table, save_table, table_of
 from pipeline.tracking import TrackedRun
 from pipeline.training import calibrate, train
@@ -46,14 +46,14 @@ def stages_of(settings: RunSettings, tracked: TrackedRun | None = None) -> list[
     pair = {"weak": s.pair.weak.name, "strong": s.pair.strong.name}
 
     def files() -> object:
-        return [[str(path), fingerprint.of_file(path) if path.is_file() else None] for path in s.data.files]
+        return [[str(path), fingerprint.of_file(path) if path.is_file() else None] for path in s.data.all_files]
 
     def of(*sections: str) -> object:
         return {"pair": pair} | {name: s.model_dump(mode="json")[name] for name in sections}
 
     return [
-        Stage("prepare", "read the outcomes", partial(prepare, s), lambda: [of("data"), files()], revision=3),
-        Stage("split", "divide the rows", partial(split, s), lambda: of("data", "split"), ("prepare",)),
+        Stage("prepare", "read the outcomes", partial(prepare, s), lambda: [of("data"), files()], revision=4),
+        Stage("split", "divide the rows", partial(split, s), lambda: of("data", "split"), ("prepare",), revision=2),
         Stage(
             "embed", "encode the queries", partial(embed, s), lambda: [of("encoder"), reads_vectors(s)], ("prepare",)
         ),
@@ -69,15 +69,15 @@ def stages_of(settings: RunSettings, tracked: TrackedRun | None = None) -> list[
             "calibrate",
             "turn scores into probabilities, set the threshold",
             partial(calibrate, s),
-            lambda: of("threshold"),
+            lambda: of("calibration", "threshold"),
             ("prepare", "split", "train"),
-            revision=2,
+            revision=3,
         ),
         Stage(
             "certify",
             "show that thresholds keep their promise",
             partial(certify_run, s),
-            lambda: [of("certificate", "verifiers", "threshold"), s.split.certify],
+            lambda: [of("certificate", "verifiers", "threshold"), s.makes_certificate],
             ("prepare", "split", "embed", "train", "calibrate"),
         ),
         Stage(
@@ -108,14 +108,16 @@ def stages_of(settings: RunSettings, tracked: TrackedRun | None = None) -> list[
 
 def prepare(settings: RunSettings, work: Work) -> None:
     """Read every outcome file into one table; a bad row stops the run and is named."""
-    outcomes = read_outcomes(settings.data.files)
+    outcomes = read_outcomes(settings.data.all_files)
+    n_certify = len(read_outcomes(settings.data.certify_files))
     table = table_of(outcomes)
     save_table(table, work.out)
     known = table.has_pair(settings.pair.weak.name, settings.pair.strong.name)
     summary = {
-        "data_sha256": fingerprint.of_json([fingerprint.of_file(path) for path in settings.data.files]),
+        "data_sha256": fingerprint.of_json([fingerprint.of_file(path) for path in settings.data.all_files]),
         "rows": len(table),
         "rows_with_both_models": int(known.sum()),
+        "rows_to_certify_alone": n_certify,
         "rows_by_domain": _counts(table.domains),
         "rows_by_source": _counts([str(outcome.source) for outcome in outcomes]),
         "mean_quality": {model: float(np.nanmean(table.quality[:, j])) for j, model in enumerate(table.models)},
@@ -126,16 +128,27 @@ def prepare(settings: RunSettings, work: Work) -> None:
 def split(settings: RunSettings, work: Work) -> None:
     """Divide the rows; refuse when a group crosses parts or a part is empty."""
     table = load_table(work.inputs["prepare"])
-    component, parts = divided(settings, table)
+    n_certify = read_json(work.inputs["prepare"] / "summary.json")["rows_to_certify_alone"]
+    component, parts = divided(settings, table, n_certify=n_certify)
     crossing = crossing_components(component, parts)
     assert crossing == 0, f"{crossing} groups cross parts"
     save_file({"component": component}, work.out / "component.safetensors")
     write_json(work.out / "parts.json", list(parts))
-    write_json(work.out / "summary.json", {"rows_by_part": _counts(parts), "groups_in_more_than_one_part": crossing})
+    first = len(table) - n_certify
+    tied = np.isin(component[:first], component[first:])
+    summary = {
+        "rows_by_part": _counts(parts),
+        "groups_in_more_than_one_part": crossing,
+        "rows_tied_to_rows_to_certify": int(tied.sum()),
+        "rows_to_certify_left_out": parts[first:].count("left_out"),
+    }
+    write_json(work.out / "summary.json", summary)
 
 
-def divided(settings: RunSettings, table: OutcomeTable) -> tuple[Int[np.ndarray, " n"], tuple[str, ...]]:
-    """The component and the part of each row.
+def divided(
+    settings: RunSettings, table: OutcomeTable, *, n_certify: int = 0
+) -> tuple[Int[np.ndarray, " n"], tuple[str, ...]]:
+    """The component and the part of each row; the last `n_certify` rows are for the certificate alone.
 
     Raises:
         NotEnoughLabels: no row is of the target domains, or a part that the run needs has no row.
@@ -147,16 +160,23 @@ def divided(settings: RunSettings, table: OutcomeTable) -> tuple[Int[np.ndarray,
             f"The files hold {', '.join(_counts(table.domains))}; correct data.target_domains."
         )
     component = components(table.texts, table.groups)
+    has_pair = table.has_pair(settings.pair.weak.name, settings.pair.strong.name)
     parts = assign_parts(
         component,
         table.texts,
         is_target,
-        table.has_pair(settings.pair.weak.name, settings.pair.strong.name),
+        has_pair,
         shares=(settings.split.train, settings.split.calibrate, settings.split.certify),
         seed=settings.split.seed,
     )
+    if n_certify:
+        is_alone = np.arange(len(table)) >= len(table) - n_certify
+        is_fit = is_target & has_pair
+        fit = np.flatnonzero(is_alone & is_fit)
+        is_fit[fit] = commonest_chance(table.inclusion_probability[fit], [table.strata[i] for i in fit])
+        parts = with_certify_rows(parts, component, is_alone, is_fit)
     counts = _counts(parts)
-    needed = ("base", "train", "calibrate", *(("certify",) if settings.split.certify else ()), "test")
+    needed = ("base", "train", "calibrate", *(("certify",) if settings.makes_certificate else ()), "test")
     for part in needed:
         if not counts.get(part):
             raise NotEnoughLabels(

@@ -1,14 +1,17 @@
 """The stages train and calibrate: base router, adaptation, floors, and what turns scores into probabilities."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from safetensors.numpy import load_file, save_file
 
-from assurance.calibration import fit_calibrator
+from assurance.calibration import fit_calibrator, with_strata
 from assurance.thresholds import share_at
+from assurance.venn_abers import venn_abers
+from core.calibration_settings import CalibrationSettings
+from core.calibrator import Calibrator
 from core.settings import RunSettings
 from models.families import Reading, files_of, router_from
 from models.file_tree import files_in, put_files
@@ -76,17 +79,28 @@ def calibrate(settings: RunSettings, work: Work) -> None:
     rows = load_rows(work)
     chosen = rows.part("calibrate")
     needed = rows.gap(settings.pair.weak.name, settings.pair.strong.name)[chosen] > 0
+    strata = [rows.table.strata[i] for i in np.flatnonzero(chosen)]
     scores = load_file(work.inputs["train"] / "scores.safetensors")
     calibration = {}
     for name in ROUTERS:
-        calibrator = fit_calibrator(scores[name][chosen], needed)
-        probabilities = calibrator.apply(scores[name][chosen])
+        calibrator = calibrator_for(settings.calibration, scores[name][chosen], needed, strata)
+        probabilities = calibrator.apply(scores[name][chosen], strata)
         calibration[name] = {
             "calibrator": calibrator.model_dump(mode="json"),
             "threshold": (threshold := _threshold(settings, rows, np.flatnonzero(chosen), probabilities)),
             "share_strong": share_at(probabilities, threshold),
         }
     write_json(work.out / "calibration.json", calibration)
+
+
+def calibrator_for(
+    asked: CalibrationSettings, scores: Float[np.ndarray, " n"], needed: Bool[np.ndarray, " n"], strata: Sequence[str]
+) -> Calibrator:
+    """The calibrator that settings ask for, with its intervals, from rows that trained nothing."""
+    calibrator = fit_calibrator(scores, needed, method=asked.method)
+    if asked.per_stratum:
+        calibrator = with_strata(calibrator, scores, needed, strata)
+    return calibrator.model_copy(update={"intervals": venn_abers(scores, needed), "widest": asked.widest_interval})
 
 
 def _threshold(

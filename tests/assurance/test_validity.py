@@ -6,8 +6,8 @@ from scipy.stats import norm
 
 from assurance.bootstrap import apgr_interval, metrics_with_intervals, paired_apgr_difference
 from assurance.bounds import binomial_interval, binomial_lower, binomial_upper
-from assurance.calibration import check_calibration
 from assurance.curves import apgr, cost_quality_curve, cpt
+from assurance.reliability import check_calibration
 from assurance.thresholds import share_at, share_on_new_traffic, threshold_for_share
 
 pytestmark = pytest.mark.validity

@@ -13,7 +13,7 @@ MESSAGES = [{"role": "user", "content": "Meningitis due to sporotrichosis"}]
 class RouterByLength(FixedRouter):
     """Long questions need the strong model."""
 
-    def probabilities(self, texts):
+    def probabilities(self, texts, strata=()):
         return super().probabilities(texts) * 0 + [min(1.0, len(text) / 100) for text in texts]
 
 

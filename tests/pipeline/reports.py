@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from assurance.calibration import check_calibration
 from assurance.curves import cost_quality_curve, oracle_curve, random_curve
 from assurance.money import CostAssumptions, RoutedCosts, savings
+from assurance.reliability import check_calibration
 from assurance.thresholds import share_on_new_traffic
 from core.certificate_record import Certificate, PromiseTerms, StratumEvidence
 from core.errors import NotEnoughLabels

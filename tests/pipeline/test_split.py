@@ -2,7 +2,14 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.split import PARTS, assign_parts, components, crossing_components
+from pipeline.split import (
+    PARTS,
+    assign_parts,
+    commonest_chance,
+    components,
+    crossing_components,
+    with_certify_rows,
+)
 
 rows = st.lists(
     st.tuples(st.sampled_from("abcdefgh"), st.sampled_from([None, "g1", "g2", "g3"]), st.booleans(), st.booleans()),
@@ -81,3 +88,23 @@ def test_a_part_to_certify_is_taken_from_the_test_rows_alone(rows):
     assert all(
         now == before or (before, now) == ("test", "certify") for before, now in zip(without, asked, strict=True)
     )
+
+
+@given(rows, st.integers(1, 20))
+def test_rows_for_the_certificate_alone_share_no_group_with_any_other_part(rows, n_alone):
+    component, parts = division(rows)
+    is_alone = np.arange(len(rows)) >= len(rows) - n_alone
+    is_fit = np.array([row[2] and row[3] for row in rows])
+
+    kept = with_certify_rows(parts, component, is_alone, is_fit)
+
+    assert crossing_components(component, kept) == 0
+    assert [part == "certify" for part in kept] == (is_alone & is_fit).tolist()
+    untied = ~np.isin(component, component[is_alone])
+    assert all(kept[i] == parts[i] for i in np.flatnonzero(untied))
+
+
+def test_what_was_kept_for_audit_by_another_draw_shows_no_promise():
+    chance = np.array([0.05, 0.05, 0.4, np.nan, 1.0])
+
+    assert commonest_chance(chance, ["law"] * 4 + ["tax"]).tolist() == [True, True, False, False, True]
