@@ -49,6 +49,8 @@ class StratumEvidence(Record):
     why: str
     is_rechecked: bool = False
     """Whether the answers that leave are those that also passed the recheck; the gateway must then make it."""
+    tau: float | None = Field(default=None, ge=0, lt=1)
+    """The suspicion above which an answer does not leave, as it was counted here; None: the classifier was off."""
 
 
 class Certificate(Record):

@@ -4,6 +4,7 @@
     router/              the router's own files (see `models.families`)
     certificate.json     the evidence for a promise (optional)
     verifier.json        the policy of the recheck (optional)
+    verifier/            the classifier of (question, weak answer) (optional; see `models.suspicion`)
     evidence.json        what the run measured on unseen rows, for the promotion gates (optional)
     seen.safetensors     keyed hashes of the questions it was made from, so that evaluation can warn (optional)
     settings.json        the settings of the run that made it
@@ -14,7 +15,6 @@ Holds no code and no pickle; loading it needs no torch where the encoder needs n
 """
 
 import json
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version as installed_version
@@ -26,15 +26,18 @@ from jaxtyping import Float
 
 from core.calibrator import Calibrator
 from core.errors import BundleError
+from core.records import Stakes
 from models.bundle_facts import BundleFacts, Papers
 from models.bundle_files import bundle_sha256
 from models.certificate_check import check_certificate
-from models.encoders import Encoder, load_encoder
+from models.encoder_on_first_use import EncoderOnFirstUse, Wanted
+from models.encoders import Encoder
 from models.families import Reading, as_json, files_of, router_from
 from models.file_tree import below, within
 from models.manifest import FORMAT_VERSION, read_folder, write_folder
 from models.router import Queries, Router
 from models.seen import SeenTexts
+from models.suspicion import CANNOT_SCORE, Suspicion, suspicion_facts, suspicion_from
 
 __all__ = ["Bundle", "BundleFacts", "Papers", "load_bundle", "save_bundle"]
 
@@ -52,7 +55,9 @@ class Bundle:
     facts: BundleFacts
     papers: Papers
     router: Router
-    _encoder: "_OnFirstUse"
+    suspicion: Suspicion | None
+    """The classifier of (question, weak answer), where the run trained one."""
+    _encoder: EncoderOnFirstUse
 
     @property
     def name(self) -> str:
@@ -112,8 +117,33 @@ class Bundle:
         """The router's own score per text, not calibrated; NaN where it cannot be scored."""
         return self.router.score(Queries(texts, lambda texts: self.encoder.encode(texts)))
 
+    def suspicions(self, pairs: Sequence[tuple[str, str]]) -> Float[np.ndarray, " n"]:
+        """P(the weak answer is not acceptable) per (question, answer); 1.0 where it cannot be scored, or never is."""
+        return np.full(len(pairs), CANNOT_SCORE) if self.suspicion is None else self.suspicion.of(pairs)
 
-def save_bundle(folder: Path, facts: BundleFacts, *, router: Router, papers: Papers | None = None) -> str:
+    def tau(self, stratum: str) -> float | None:
+        """The suspicion above which a weak answer of the stratum does not leave; None: it is not asked there.
+
+        A certificate's own threshold holds in the strata that it tried; elsewhere the one that the run set, but not at
+        low stakes, where an answer leaves unchecked.
+        """
+        if self.suspicion is None:
+            return None
+        tried = {one["stratum"]: one.get("tau") for one in (self.certificate or {}).get("strata", ())}
+        if stratum in tried:
+            tau: float | None = tried[stratum]
+            return tau
+        return None if stratum.endswith(f"/{Stakes.LOW}") else self.suspicion.facts.tau
+
+
+def save_bundle(
+    folder: Path,
+    facts: BundleFacts,
+    *,
+    router: Router,
+    papers: Papers | None = None,
+    suspicion: Suspicion | None = None,
+) -> str:
     """Write a bundle to a new folder, complete or not at all; its SHA-256.
 
     Args:
@@ -121,6 +151,7 @@ def save_bundle(folder: Path, facts: BundleFacts, *, router: Router, papers: Pap
         facts: what bundle.json says.
         router: what scores; it must read back from its own files.
         papers: settings, card, certificate, verifier policy.
+        suspicion: the classifier of (question, weak answer), where there is one.
 
     Raises:
         BundleError: the folder exists, the router does not know the pair or is of another family than the facts say,
@@ -130,11 +161,13 @@ def save_bundle(folder: Path, facts: BundleFacts, *, router: Router, papers: Pap
     papers = papers or Papers()
     own = files_of(router)
     _check(facts, papers, router_from(facts.family, own, Reading(facts.weak, facts.strong)))
-    check_certificate(facts, papers, own)
+    doubting = {} if suspicion is None else suspicion.to_files()
+    check_certificate(facts, papers, own, doubting)
     about = {**facts.model_dump(mode="json"), "preceptor_version": installed_version("preceptor")}
     files = {
         "bundle.json": as_json(about),
         **below(own, "router"),
+        **below(doubting, "verifier"),
         "settings.json": as_json(papers.settings),
         "card.md": papers.card.encode(),
     }
@@ -181,48 +214,33 @@ def load_bundle(folder: Path, *, encoder: Encoder | None = None, n_threads: int 
         ) from error
     router = router_from(facts.family, within(files, "router"), Reading(facts.weak, facts.strong, n_threads))
     _check(facts, papers, router)
-    check_certificate(facts, papers, within(files, "router"))
-    on_first_use = _OnFirstUse(facts, dimension=router.dimension, n_threads=n_threads, encoder=encoder)
-    return Bundle(folder, sha256, facts, papers, router, on_first_use)
-
-
-class _OnFirstUse:
-    """The bundle's encoder, loaded once by whichever thread asks first."""
-
-    def __init__(self, facts: BundleFacts, *, dimension: int | None, n_threads: int, encoder: Encoder | None) -> None:
-        self._facts, self._dimension, self._n_threads = facts, dimension, n_threads
-        self._lock = threading.Lock()
-        self._encoder = None if encoder is None or dimension is None else self._checked(encoder)
-
-    def get(self) -> Encoder:
-        with self._lock:
-            if self._encoder is None:
-                if self._facts.encoder is None:
-                    raise BundleError(
-                        f"The bundle '{self._facts.name}' reads the text itself and has no encoder. Ask for its scores."
-                    )
-                self._encoder = self._checked(load_encoder(self._facts.encoder, n_threads=self._n_threads))
-            return self._encoder
-
-    def _checked(self, encoder: Encoder) -> Encoder:
-        wanted, sha256 = self._facts.encoder, self._facts.encoder_sha256
-        assert wanted is not None and sha256 is not None, "a router that reads vectors has an encoder (_check)"
-        if encoder.sha256 != sha256:
-            raise BundleError(
-                f"The bundle '{self._facts.name}' was trained with encoder {sha256[:12]}; "
-                f"'{encoder.spec.name}' here is {encoder.sha256[:12]}. Install that encoder, or train with this one."
-            )
-        needs = (wanted.max_tokens, self._dimension)
-        if (encoder.spec.max_tokens, encoder.dimension) != needs:
-            raise BundleError(
-                f"The bundle '{self._facts.name}' needs an encoder of (max_tokens, dimension) {needs}; this one has "
-                f"{(encoder.spec.max_tokens, encoder.dimension)}. Load the encoder by the bundle's own spec."
-            )
-        return encoder
+    doubting = within(files, "verifier")
+    check_certificate(facts, papers, within(files, "router"), doubting)
+    wanted = Wanted(facts.name, facts.encoder, facts.encoder_sha256, router.dimension)
+    on_first_use = EncoderOnFirstUse(wanted, n_threads=n_threads, encoder=encoder)
+    suspicion = _suspicion(facts, doubting, wanted, on_first_use, n_threads=n_threads) if doubting else None
+    return Bundle(folder, sha256, facts, papers, router, suspicion, on_first_use)
 
 
 _OPTIONAL = ("certificate", "verifier", "evidence")
 """Papers that a bundle may lack."""
+
+
+def _suspicion(
+    facts: BundleFacts,
+    files: Mapping[str, bytes],
+    routers: Wanted,
+    shared: EncoderOnFirstUse,
+    *,
+    n_threads: int,
+) -> Suspicion:
+    """The classifier in the part verifier/; it shares the router's encoder where it reads the same one."""
+    own = suspicion_facts(files)
+    if own.encoder is None or (own.encoder, own.encoder_sha256) != (routers.spec, routers.sha256):
+        loaded = EncoderOnFirstUse(Wanted(facts.name, own.encoder, own.encoder_sha256, None), n_threads=n_threads)
+    else:
+        loaded = shared
+    return suspicion_from(files, Reading(facts.weak, facts.strong, n_threads), loaded.get)
 
 
 def _check(facts: BundleFacts, papers: Papers, router: Router) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
@@ -39,13 +39,15 @@ class Deciding:
     settings: Mapping[str, Any]
     """The whole YAML as JSON values."""
     verifier: Mapping[str, Any] | None
+    suspicion_files: Mapping[str, bytes] = field(default_factory=dict)
+    """The classifier of weak answers; empty where there is none."""
 
 
 def hashes_of(deciding: Deciding) -> dict[str, str]:
     """The hashes that a certificate is bound to, by name."""
-    files = {name: hashlib.sha256(content).hexdigest() for name, content in deciding.router_files.items()}
-    return {
-        "router": fingerprint.of_json(files),
+    with_classifier = {"suspicion": _of_files(deciding.suspicion_files)} if deciding.suspicion_files else {}
+    return with_classifier | {
+        "router": _of_files(deciding.router_files),
         "calibrator": fingerprint.of_json(deciding.calibrator.model_dump(mode="json")),
         "encoder": deciding.encoder_sha256 or "none",
         "pair": fingerprint.of_json(list(deciding.pair)),
@@ -55,7 +57,12 @@ def hashes_of(deciding: Deciding) -> dict[str, str]:
     }
 
 
-def check_certificate(facts: BundleFacts, papers: Papers, router_files: Mapping[str, bytes]) -> None:
+def check_certificate(
+    facts: BundleFacts,
+    papers: Papers,
+    router_files: Mapping[str, bytes],
+    suspicion_files: Mapping[str, bytes] = field(default_factory=dict),
+) -> None:
     """Refuse a bundle whose certificate is about something else.
 
     Raises:
@@ -81,8 +88,15 @@ def check_certificate(facts: BundleFacts, papers: Papers, router_files: Mapping[
         facts.data_fingerprint,
         papers.settings,
         papers.verifier,
+        suspicion_files or {},
     )
-    for name, found in hashes_of(deciding).items():
+    here = hashes_of(deciding)
+    if "suspicion" in certificate.hashes and "suspicion" not in here:
+        raise BundleError(
+            f"The certificate of '{facts.name}' counts on a classifier of weak answers, and the bundle holds none. "
+            "Certify this one with `preceptor run`."
+        )
+    for name, found in here.items():
         if certificate.hashes.get(name) != found:
             raise BundleError(
                 f"The certificate of '{facts.name}' is about another {name} "
@@ -98,3 +112,7 @@ def check_certificate(facts: BundleFacts, papers: Papers, router_files: Mapping[
             f"The status of '{facts.name}' is {facts.status}, and its certificate says otherwise. "
             "Certify with `preceptor run` again."
         )
+
+
+def _of_files(files: Mapping[str, bytes]) -> str:
+    return fingerprint.of_json({name: hashlib.sha256(content).hexdigest() for name, content in files.items()})

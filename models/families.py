@@ -8,6 +8,7 @@
 | mf_encoder | encoder.json, head.safetensors, and update/ with the encoder's LoRA update in PEFT's files |
 | words | words.json, words.safetensors |
 | combined | combined.json, combined.safetensors |
+| pair | pair.json, pair.safetensors |
 | bert, causal_lm | network.json, and update/ with the LoRA update or checkpoint/ with merged weights |
 | stacked | stack.json, and the members' files in members/0/FAMILY/ and so on |
 """
@@ -27,6 +28,7 @@ from models.combined import CombinedRouter
 from models.file_tree import below, within
 from models.matrix_factorization import MatrixFactorization, PairScorer
 from models.mf_router import MfRouter
+from models.pair_router import PairRouter
 from models.router import Router
 from models.similarity import SimilarityRouter
 from models.similarity_fallback import FallbackRouter
@@ -172,6 +174,7 @@ _FAMILIES = {
     "mf_encoder": _Family(_write_own, _read_encoder),
     "words": _Family(WordsRouter.to_files, lambda files, reading: WordsRouter.from_files(files)),
     "combined": _Family(CombinedRouter.to_files, lambda files, reading: CombinedRouter.from_files(files)),
+    "pair": _Family(PairRouter.to_files, lambda files, reading: PairRouter.from_files(files)),
     "bert": _Family(_write_own, _read_text),
     "causal_lm": _Family(_write_own, _read_text),
     "stacked": _Family(_write_stacked, _read_stacked),

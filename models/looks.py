@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32
 
-from models.text_features import FEATURES, text_features
+from models.text_features import text_features
 
 N_CURVES = 512
 
@@ -30,7 +30,11 @@ class Looks:
 
     def vectors(self, texts: Sequence[str]) -> Float32[np.ndarray, "n f+r"]:
         """One row a text: the features, then the curves; always finite."""
-        standardised = np.clip((text_features(texts) - self.center) / self.spread, -FARTHEST, FARTHEST)
+        return self.of_features(text_features(texts))
+
+    def of_features(self, features: Float32[np.ndarray, "n f"]) -> Float32[np.ndarray, "n f+r"]:
+        """The same of features that were computed already."""
+        standardised = np.clip((features - self.center) / self.spread, -FARTHEST, FARTHEST)
         linear = standardised * np.float32(np.sqrt(0.5 / len(self.center)))
         curves = np.cos(standardised @ self.directions + self.phases) * np.float32(np.sqrt(1.0 / len(self.phases)))
         return np.hstack([linear, curves])
@@ -38,9 +42,13 @@ class Looks:
 
 def fit_looks(texts: Sequence[str], *, seed: int = 0) -> Looks:
     """The map whose means and spreads are those of `texts`; equal texts and seed give an equal map."""
-    features = text_features(texts)
+    return fit_looks_of(text_features(texts), seed=seed)
+
+
+def fit_looks_of(features: Float32[np.ndarray, "n f"], *, seed: int = 0) -> Looks:
+    """The same of any features, of texts or of answers."""
     rng = np.random.default_rng(seed)
-    n_features = len(FEATURES)
+    n_features = features.shape[1]
     directions = rng.normal(size=(n_features, N_CURVES)) * np.sqrt(2.0 / n_features)
     phases = rng.uniform(0.0, 2.0 * np.pi, size=N_CURVES)
     return Looks(
