@@ -121,7 +121,7 @@ def choose_second(
 
 def fit_judged(
     rows: PricedRows, second: str, score: Float[np.ndarray, " n"], *, dev: Int[np.ndarray, " m"], seed: int
-) -> Any:  # noqa: ANN401
+) -> Callable[[Int[np.ndarray, " m"]], Judged]:
     """From training rows: the router's calibrated probability and the suspicion, as a function of rows."""
     events = rows.harm[dev] > 0.5
     router = fit_calibrator(score[dev], events)

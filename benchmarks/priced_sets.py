@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,9 @@ from jaxtyping import Float, Int
 from assurance.charged import Answered
 from benchmarks.public_sets import TARGETS
 from core.fingerprint import normalised_text, of_text
+
+MOSTLY_ANSWERED = 0.99
+"""A candidate answered at least this share of the rows; the rows that it did not are left out."""
 
 CHARS_A_TOKEN = 4.0
 """Where a set gives characters and no tokens."""
@@ -81,8 +85,11 @@ def load_priced(data: Path, target: str, prices: Mapping[str, Price]) -> PricedR
         rows = [json.loads(line) for line in lines]
     weak, strong = one.pair
     rows = [row for row in rows if row["domain"] == one.domain and {weak, strong} <= set(row["results"])]
-    known = set.intersection(*(set(row["results"]) for row in rows)) & set(prices)
-    candidates = sorted(known - {weak, strong})
+    counts = Counter(name for row in rows for name in row["results"])
+    candidates = sorted(
+        name for name in set(prices) - {weak, strong} if counts[name] >= MOSTLY_ANSWERED * max(1, len(rows))
+    )
+    rows = [row for row in rows if set(candidates) <= set(row["results"])]
     texts = [str(row["question"]) for row in rows]
     return PricedRows(
         texts,

@@ -21,7 +21,7 @@ class SelfAgreement:
 
     id = "doubt.samples"
     price = Price.CHEAP
-    needs: ClassVar[frozenset[str]] = frozenset({"weak", "reads_facts"})
+    needs: ClassVar[frozenset[str]] = frozenset({"weak", "n_samples", "reads_facts"})
 
     def __init__(
         self,
@@ -33,17 +33,18 @@ class SelfAgreement:
         weak: Ask | None = None,
         reads_facts: bool = False,
     ) -> None:
-        """`weak` asks the weak model; `reads_facts`: the fact `samples` (a list of texts) may stand in for asking it.
+        """`weak` asks the weak model `n_samples` times, with 0 not at all.
 
+        `reads_facts`: the fact `samples`, a list of texts, may stand in for asking it.
         Facts that a client may write must not: a client could then agree with itself.
 
         Raises:
             SettingsError: an option is out of range.
         """
-        if isinstance(n_samples, bool) or not isinstance(n_samples, int) or not 1 <= n_samples <= MOST_SAMPLES:
+        if isinstance(n_samples, bool) or not isinstance(n_samples, int) or not 0 <= n_samples <= MOST_SAMPLES:
             raise SettingsError(
-                f"{self.id} has n_samples = {n_samples!r}; 1 to {MOST_SAMPLES} samples are asked for. "
-                "Change the pack's options."
+                f"{self.id} has n_samples = {n_samples!r}; 0 to {MOST_SAMPLES} samples are asked for. "
+                "Change verifiers.n_samples."
             )
         self._n, self._temperature = n_samples, temperature
         self._limit, self._is_hard = share_option(self.id, "limit", limit), bool(is_hard)
@@ -76,8 +77,8 @@ class SelfAgreement:
 
     def _answers(self, case: Case, bill: Bill) -> list[str]:
         given = given_samples(case) if self._reads_facts else []
-        if given or self._weak is None:
-            return given[: self._n]
+        if given or self._weak is None or not self._n:
+            return given[:MOST_SAMPLES]
         return sampled_answers(case, self._weak, self._n, temperature=self._temperature, bill=bill)
 
 

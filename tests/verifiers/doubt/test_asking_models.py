@@ -108,10 +108,16 @@ def test_a_cost_that_one_reply_does_not_tell_is_not_known(case):
     assert SelfAgreement(n_samples=3, weak=weak).judge(case(FOUR, "2 + 2?")).cost_usd is None
 
 
-@pytest.mark.parametrize("n", [0, 21, True, 2.5])
+@pytest.mark.parametrize("n", [-1, 21, True, 2.5])
 def test_a_number_of_samples_out_of_range_is_refused(n):
-    with pytest.raises(SettingsError, match="1 to 20 samples"):
+    with pytest.raises(SettingsError, match="0 to 20 samples"):
         SelfAgreement(n_samples=n)
+
+
+def test_no_sample_asked_for_is_no_agreement(case):
+    result = SelfAgreement(n_samples=0, weak=saying()).judge(case(FOUR, "2 + 2?"))
+
+    assert (result.outcome, result.reason) == (CheckOutcome.CANNOT_DECIDE, "no_weak_model")
 
 
 def test_an_endpoint_is_asked_over_http_and_charged_by_its_tokens(case):
