@@ -1,7 +1,7 @@
 """What an answer finally says, so that two answers can be compared: a letter, a code, a number, or else its words.
 
-The query tells which: where it lists options, a letter; else the one code that the answer proposes; else the number it
-ends on. Reads `MOST_CHARS` at most, from the end, where answers conclude. It judges nothing.
+The query tells which: where it lists options, a letter or words; else the one code that the answer proposes; else the
+number it ends on. Reads `MOST_CHARS` at most, from the end, where answers conclude. It judges nothing.
 """
 
 import re
@@ -17,8 +17,8 @@ MOST_CHARS = 8000
 
 _OPTION = re.compile(r"(?:^|\n)[ \t]*[(\[]?([A-J])[)\].:][ \t]+\S")
 _STATED = re.compile(
-    r"(?:\banswer|\boption|\bchoice|\bcorrect)(?:[ ]+(?:answer|option|choice))?(?:[ ]+is|[ ]+would be|[ ]*[:=])?"
-    r"[ ]*(?:option[ ]+)?[(\[\"']{0,2}([A-J])(?=[)\].,:;\"']|[ \t]*(?:\n|$)|[ ]+[-(]|[ ]{2})",
+    r"(?:\banswer|\boption|\bchoice|\bcorrect)(?:[ _]+(?:answer|option|choice))?(?:[ ]+is|[ ]+would be|[\"']?[ ]*[:=])?"
+    r"[ ]*:?[ ]*(?:option[ ]+)?[(\[\"']{0,2}([A-J])(?=[)\].,:;\"']|[ \t]*(?:\n|$)|[ ]+[-(]|[ ]{2})",
     re.IGNORECASE,
 )
 _BARE = re.compile(r"[\s(\[\"']*([A-Ja-j])(?:[\s)\].:\"']*|[)\].:][\s\S]*)")
@@ -26,6 +26,7 @@ _NUMBER = re.compile(
     r"(?<![\w.,])([-+\u2212(]?[$€£]?[ ]?)(\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)([ ]?%)?(?!\w)"
 )
 _ANSWER_IS = re.compile(r"(?:####|\banswer(?:[ ]+is)?[ ]*[:=]?|\btotal(?:[ ]+is)?[ ]*[:=]|=)[ ]*$", re.IGNORECASE)
+_MAY_HOLD_A_CODE = re.compile(r"\bcodes?\b|\b[A-Z][0-9][0-9A-Z]", re.IGNORECASE)
 _MARKUP = str.maketrans({"*": " ", "`": " "})
 _WORD = re.compile(r"[^\W_]+(?:\.\d+)?")
 
@@ -64,10 +65,11 @@ def find_final_answer(answer: str, query: str) -> FinalAnswer:
     options = option_letters(query)
     if options:
         found = _option(text, options)
-        if found is not None:
-            return FinalAnswer(AnswerKind.OPTION, found[0], offset + found[1], offset + found[2])
-    proposed = find_proposed_code(text)
-    if proposed.code is not None and proposed.is_code_shaped:
+        if found is None:
+            return FinalAnswer(AnswerKind.WORDS, " ".join(words_of(text)), offset, len(answer))
+        return FinalAnswer(AnswerKind.OPTION, found[0], offset + found[1], offset + found[2])
+    proposed = find_proposed_code(text) if _MAY_HOLD_A_CODE.search(text) else None
+    if proposed is not None and proposed.code is not None and proposed.is_code_shaped:
         start = text.rfind(proposed.code)
         start, end = (start, start + len(proposed.code)) if start >= 0 else (0, len(text))
         return FinalAnswer(AnswerKind.CODE, proposed.code.replace(".", ""), offset + start, offset + end)

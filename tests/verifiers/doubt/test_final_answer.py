@@ -20,6 +20,7 @@ ASKED = "Which nerve?\nA. Radial\nB. Ulnar\nC. Median\nD. Axillary"
         ("A thorough look at A and B.\n\nFinal answer: D) Axillary", "D"),
         ("The correct option is B because the ulnar nerve passes the elbow.\nAnswer: B", "B"),
         ("the answer is a) Radial", "A"),
+        ('{"step_by_step_thinking": "A or B? 2 of 3 say B.", "answer_choice": "C"}', "C"),
     ],
 )
 def test_the_letter_is_the_one_stated_as_the_answer(answer, letter):
@@ -27,6 +28,10 @@ def test_the_letter_is_the_one_stated_as_the_answer(answer, letter):
 
     assert (found.kind, found.value) == (AnswerKind.OPTION, letter)
     assert answer[found.start : found.end].upper() == letter
+
+
+def test_several_letters_are_no_answer():
+    assert find_final_answer('{"answer_choice": "C/D"}', ASKED).kind is AnswerKind.WORDS
 
 
 def test_a_letter_that_is_no_option_is_not_an_answer():
