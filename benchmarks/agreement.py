@@ -31,11 +31,12 @@ from jaxtyping import Float, Int
 from assurance.bootstrap import Interval, apgr_interval, percentile_interval
 from assurance.bounds import binomial_interval
 from assurance.calibration import fit_calibrator
-from assurance.charged import Policies, charged_apgr, charged_curve, resampled_charged_apgr
+from assurance.charged import Answered, Policies, charged_apgr, charged_curve, resampled_charged_apgr
 from assurance.signal_stack import fit_signal_stack
+from benchmarks.agreement_table import BUDGETS, table
 from benchmarks.cascade import Manner, expect, features_of, part_of, policies_of
 from benchmarks.priced_sets import PRICES, Price, PricedRows, load_priced
-from benchmarks.public_sets import TARGETS, as_dict, as_text, cache_option, data_option, say, seeds_option
+from benchmarks.public_sets import TARGETS, as_dict, cache_option, data_option, say
 from benchmarks.shippable import Judged, certified_shares, found_shares
 from models.combined_fit import Labels, fit_combined
 from models.embedding_cache import embed
@@ -45,7 +46,6 @@ from models.selection import grouped_folds
 MANNERS: tuple[Manner, ...] = ("router", "second_always", "second_where_it_pays")
 MOST_OF_STRONG = 0.2
 """A second model is cheap where it costs at most this share of the strong one."""
-BUDGETS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7)
 
 
 def measure(rows: PricedRows, vectors: Float[np.ndarray, "n d"], *, n_seeds: int) -> dict[str, Any]:
@@ -93,6 +93,7 @@ def measure(rows: PricedRows, vectors: Float[np.ndarray, "n d"], *, n_seeds: int
         "n_rows": n,
         "n_train": int(np.mean([np.sum((fold != s) & (fold != (s + 1) % n_seeds)) for s in range(n_seeds)])),
         "usd_per_1000": _usd(rows),
+        "asked_alone": {name: _alone(rows, answered) for name, answered in rows.seconds.items()},
         "second": chosen,
         "apgr_by_cost": by_cost(rows, parts, order),
         "shippable": shippable(rows, _joined(judged), certified, order=order),
@@ -176,40 +177,13 @@ def shippable(
     return figures
 
 
-def table(figures: dict[str, Any]) -> str:
-    """The figures for people."""
-    lines = []
-    for target, one in figures["targets"].items():
-        seconds = [fold["second"] for fold in one["second"]]
-        cost, ship = one["apgr_by_cost"], one["shippable"]
-        lines += [
-            f"\n{target}: {one['n_rows']} rows, {one['n_train']} labels a fold; USD for 1,000 queries: "
-            + ", ".join(f"{name} {usd:.3f}" for name, usd in one["usd_per_1000"].items()),
-            f"  second model by fold: {', '.join(seconds)}",
-            "  APGR by cost, all calls charged (a coin: 0.5); gap recovered at "
-            + ", ".join(f"{budget:.0%}" for budget in BUDGETS)
-            + " of the budget:",
-        ]
-        for name, family in cost["families"].items():
-            bought = " ".join(f"{share:.2f}" for share in family["recovered_at"].values())
-            lines.append(f"    {name:36} {as_text(family)}   {bought}")
-        lines.append(f"    second where it pays, less router     {as_text(cost['gain_over_router'], '+')}")
-        for name, interval in ship["apgr_by_strong_calls_uncharged"].items():
-            lines.append(f"  APGR by strong calls, nothing else charged: {name:10} {as_text(interval)}")
-        for form, words in (("of_all", "of all queries"), ("selective", "of those that leave")):
-            found, certified = ship[form]["found"], ship[form]["certified"]
-            lines.append(
-                f"  leave at harm <= 5 % {words}, found: router {as_text(found['router'])}, "
-                f"with second {as_text(found['with_second'])}, {as_text(found['times'])} times as many"
-            )
-            for way, fold in certified.items():
-                lines.append(
-                    f"    certified by {way:15} {fold['n_certified']} of {fold['n_folds']} folds, share "
-                    f"{fold['share']:.3f}, harm on test rows {as_text(fold['harm_' + form])}"
-                )
-    lines.append("\nUSD a million tokens, in / out:")
-    lines += [f"  {name:32} {p[0]:g} / {p[1]:g}   {p[2]}" for name, p in figures["prices"].items()]
-    return "\n".join(lines)
+def _alone(rows: PricedRows, answered: Answered) -> dict[str, float]:
+    """The gap that a candidate closes when it stands in the weak model's place, and the budget that it takes."""
+    gap, more = rows.gap.mean(), rows.strong.cost_usd.mean() - rows.weak.cost_usd.mean()
+    return {
+        "recovered": float((answered.quality.mean() - rows.weak.quality.mean()) / gap),
+        "budget": float((answered.cost_usd.mean() - rows.weak.cost_usd.mean()) / more),
+    }
 
 
 def _usd(rows: PricedRows) -> dict[str, float]:
@@ -279,7 +253,9 @@ PRICED = tuple(name for name in TARGETS if name.startswith(("medagents", "mmlu-p
 
 @click.command()
 @data_option
-@seeds_option
+@click.option(
+    "--seeds", "n_seeds", default=5, show_default=True, type=click.IntRange(3, 50), help="Folds: test, certify, train."
+)
 @click.option("--target", "targets", multiple=True, type=click.Choice(PRICED), help="Only this one; may repeat.")
 @click.option("--price", "stated", multiple=True, help="USD a million tokens: MODEL=IN,OUT; may repeat.")
 @cache_option
