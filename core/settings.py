@@ -105,6 +105,10 @@ class RouterSettings(Settings):
     """`mf` matrix factorization, `similarity` labelled neighbours, `mf_similarity` the second behind the first,
     `mf_encoder` mf with LoRA on its encoder too, `words` TF-IDF, `combined` vectors, words and looks in one ridge,
     `bert` a text classifier, `causal_lm` a language model's label tokens, `stacked` several of these."""
+    bundle: str | None = None
+    """Bundle (a folder or models:/NAME@ALIAS) whose router is taken as it is and not trained: to calibrate and certify
+    it for another pair of models, or on newer labels. Rows with questions that it was made from are left out, and it
+    is refused where it does not rank the pair's harm."""
     members: tuple[Single, ...] = ("mf", "similarity", "words", "combined")
     """Families that `stacked` weighs against each other; each is trained once a fold and once on all rows."""
     rank: int = Field(32, ge=1, le=1024)

@@ -54,13 +54,7 @@ def experts_on(rows: Sequence[ToJudge], path: Path, pair: tuple[str, str]) -> Ex
         DataError: the file cannot be read, or the folder was altered.
         PreceptorError: its labels come from a judge.
     """
-    found = _outcomes_in(path)
-    judged = sum(one.source is Source.JUDGE for one in found)
-    if judged:
-        raise PreceptorError(
-            f"{judged} of {len(found)} rows of {path} come from a judge, and a judge is measured against experts. "
-            "Name outcomes of experts, or the folder of a frozen version."
-        )
+    found = experts_outcomes(path)
     number_of = {row.query.messages: number for number, row in enumerate(rows)}
     is_harm, chances = {}, set()
     for one in found:
@@ -70,6 +64,23 @@ def experts_on(rows: Sequence[ToJudge], path: Path, pair: tuple[str, str]) -> Ex
             is_harm[number] = strong > 0.5 and weak <= 0.5
             chances.add(1.0 if one.inclusion_probability is None else one.inclusion_probability)
     return Experts(is_harm, len(found) - len(is_harm), not chances or max(chances) - min(chances) <= 1e-9)
+
+
+def experts_outcomes(path: Path) -> list[Outcome]:
+    """The outcomes of a file, or of the folder of a frozen version.
+
+    Raises:
+        DataError: the file cannot be read, or the folder was altered.
+        PreceptorError: its labels come from a judge.
+    """
+    found = _outcomes_in(path)
+    judged = sum(one.source is Source.JUDGE for one in found)
+    if judged:
+        raise PreceptorError(
+            f"{judged} of {len(found)} rows of {path} come from a judge, and a judge is measured against experts. "
+            "Name outcomes of experts, or the folder of a frozen version."
+        )
+    return found
 
 
 def summary(judged: Judged, prompt: JudgePrompt) -> JudgeReport:

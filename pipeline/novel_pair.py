@@ -29,6 +29,11 @@ class NovelPair(Record):
     is_allowed: bool
     sentence: str
 
+    @property
+    def is_ranking(self) -> bool:
+        """Whether its scores rank this pair's harm, however many labels there are."""
+        return self.auroc is not None and self.auroc.low > 0.5
+
 
 def check_novel_pair(
     rows: Rows,
@@ -52,7 +57,10 @@ def check_novel_pair(
     needed = clean_labels(terms.max_harm_high, delta_of_attempt(terms.delta, 1, terms.attempts))
     auroc, why = _auroc(rows.probability, harmful, groups, rng)
     ranks = auroc is not None and auroc.low > 0.5
-    again = f"set pair to {pair[0]} and {pair[1]} and calibrate and certify on such labels with `preceptor run`"
+    again = (
+        f"set pair to {pair[0]} and {pair[1]} and router.bundle to this one, and calibrate and certify on such labels "
+        "with `preceptor run`"
+    )
     if not ranks:
         sentence = f"It may not be used for {pair[0]} and {pair[1]}: {why} Train on labels of this pair instead."
     elif n < needed:

@@ -27,6 +27,7 @@ from pipeline.engine import Work
 from pipeline.evaluation import Evaluation
 from pipeline.gates import EVIDENCE
 from pipeline.results import load_rows, read_json, write_json
+from pipeline.taking import sha256_of_taken
 from pipeline.tracking import TrackedRun
 from pipeline.training import trained_router
 
@@ -63,7 +64,12 @@ def register(settings: RunSettings, tracked: TrackedRun | None, work: Work) -> N
         work.out / "adapted",
         _certified(
             _facts(
-                settings, work, routers["adapted"], role="adapted", data_sha256=data_sha256, base_sha256=base_sha256
+                settings,
+                work,
+                routers["adapted"],
+                role="adapted",
+                data_sha256=data_sha256,
+                base_sha256=sha256_of_taken(settings) or base_sha256,
             ),
             certificate,
         ),

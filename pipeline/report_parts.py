@@ -21,6 +21,7 @@ from pipeline.engine import Work
 from pipeline.report_records import DataFacts, ModelFacts
 from pipeline.report_slices import HeldOut, goes_to_strong
 from pipeline.results import read_json
+from pipeline.taking import sha256_of_taken
 
 CERTIFICATE, MANIFEST, DATASHEET = "certificate.json", "MANIFEST.json", "datasheet.md"
 
@@ -124,6 +125,7 @@ def lineage_of(settings: RunSettings, work: Work) -> dict[str, str]:
     return {
         "data": summary["data_sha256"],
         "router": settings.router.family,
+        **({} if settings.router.bundle is None else {"router_taken_from_bundle": sha256_of_taken(settings) or ""}),
         "encoder": f"{settings.encoder.name} ({settings.encoder.runtime}) {encoder['sha256']}" if encoder else "none",
         "settings": read_json(work.inputs["train"] / "stage.json")["key"],
         "all_settings": fingerprint.of_json(settings.model_dump(mode="json")),

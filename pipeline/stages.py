@@ -31,6 +31,7 @@ from pipeline.releasing import promote, register
 from pipeline.results import read_json, write_json
 from pipeline.split import assign_parts, commonest_chance, components, crossing_components, with_certify_rows
 from pipeline.table import OutcomeTable, load_table, save_table, table_of
+from pipeline.taking import seen_by_taken, sha256_of_taken
 from pipeline.tracking import TrackedRun
 from pipeline.training import calibrate, train
 
@@ -53,7 +54,14 @@ def stages_of(settings: RunSettings, tracked: TrackedRun | None = None) -> list[
 
     return [
         Stage("prepare", "read the outcomes", partial(prepare, s), lambda: [of("data"), files()], revision=4),
-        Stage("split", "divide the rows", partial(split, s), lambda: of("data", "split"), ("prepare",), revision=2),
+        Stage(
+            "split",
+            "divide the rows",
+            partial(split, s),
+            lambda: [of("data", "split"), sha256_of_taken(s)],
+            ("prepare",),
+            revision=2,
+        ),
         Stage(
             "embed", "encode the queries", partial(embed, s), lambda: [of("encoder"), reads_vectors(s)], ("prepare",)
         ),
@@ -61,7 +69,7 @@ def stages_of(settings: RunSettings, tracked: TrackedRun | None = None) -> list[
             "train",
             "fit the base router, adapt it to the target",
             partial(train, s, tracked),
-            lambda: of("router", "adaptation", "network", "training", "threads"),
+            lambda: [of("router", "adaptation", "network", "training", "threads"), sha256_of_taken(s)],
             ("prepare", "split", "embed"),
             revision=3,
         ),
@@ -175,6 +183,8 @@ def divided(
         fit = np.flatnonzero(is_alone & is_fit)
         is_fit[fit] = commonest_chance(table.inclusion_probability[fit], [table.strata[i] for i in fit])
         parts = with_certify_rows(parts, component, is_alone, is_fit)
+    seen = component[seen_by_taken(settings, table)]
+    parts = tuple("left_out" if tied else part for part, tied in zip(parts, np.isin(component, seen), strict=True))
     counts = _counts(parts)
     needed = ("base", "train", "calibrate", *(("certify",) if settings.makes_certificate else ()), "test")
     for part in needed:

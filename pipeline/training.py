@@ -25,6 +25,7 @@ from pipeline.fitting import How, adapt, fit_base
 from pipeline.gates import FIXED_GATES, gates_fingerprint
 from pipeline.labels import Labels
 from pipeline.results import Rows, load_rows, read_json, write_json
+from pipeline.taking import sha256_of_taken, take_router
 from pipeline.tracking import TrackedRun
 
 ROUTERS = ("adapted", "base")
@@ -45,7 +46,8 @@ def train(settings: RunSettings, tracked: TrackedRun | None, work: Work) -> None
     elsewhere = labels.rows(rows.part("base"))
     how = How(settings, folder=work.scratch, progress=work.progress, curve=curve, elsewhere=elsewhere)
     base = fit_base(settings.router.family, elsewhere, how)
-    adapted = adapt(settings.router.family, base, target, how)
+    taken, novel_pair = (None, None) if settings.router.bundle is None else take_router(settings, work, rows)
+    adapted = taken or adapt(settings.router.family, base, target, how)
     scores = {}
     for name, router in {"base": base, "adapted": adapted}.items():
         scores[name] = _scored(router, labels)
@@ -61,11 +63,13 @@ def train(settings: RunSettings, tracked: TrackedRun | None, work: Work) -> None
     save_file({name: column.astype(np.float64) for name, column in scores.items()}, work.out / "scores.safetensors")
     weighed = row_weights(rows.table.weight[chosen], rows.table.inclusion_probability[chosen])
     summary = {
-        "labels": len(chosen),
+        "labels": 0 if taken else len(chosen),
         "labels_effective": weighed.n_effective,
         "weights_capped": weighed.n_clipped,
         "texts": len(labels),
         "texts_cut": n_cut,
+        "taken_from": sha256_of_taken(settings),
+        "novel_pair": None if novel_pair is None else novel_pair.model_dump(mode="json"),
     }
     write_json(work.out / "summary.json", summary)
     gates = gates_fingerprint(settings.gates)
@@ -78,6 +82,8 @@ def calibrate(settings: RunSettings, work: Work) -> None:
     """Fit each router's calibrator on rows it was not trained on, and set its threshold for the budget."""
     rows = load_rows(work)
     chosen = rows.part("calibrate")
+    if settings.router.bundle is not None:
+        chosen |= rows.part("train")  # nothing was trained on them
     needed = rows.gap(settings.pair.weak.name, settings.pair.strong.name)[chosen] > 0
     strata = [rows.table.strata[i] for i in np.flatnonzero(chosen)]
     scores = load_file(work.inputs["train"] / "scores.safetensors")

@@ -24,7 +24,7 @@ def test_a_score_that_ranks_the_new_pair_s_harm_may_be_calibrated_anew_with_labe
 
     assert (found.is_allowed, found.labels_needed) == (True, 183)  # ln(0.025) / ln(0.98)
     assert found.auroc.low > 0.5
-    assert "set pair to tiny and huge and calibrate and certify" in found.sentence
+    assert "set pair to tiny and huge and router.bundle to this one, and calibrate and certify" in found.sentence
 
 
 def test_a_score_at_chance_is_refused_however_many_labels_there_are():
