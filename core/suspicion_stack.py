@@ -18,13 +18,15 @@ It decides, so it travels as JSON and needs numpy alone. Fitting lives in `assur
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Literal, Self
 
 import numpy as np
 from jaxtyping import Float
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from core.calibrator import Calibrator, logit, sigmoid
+from core.errors import DataError
 from core.records import Record
 
 RAISING = (
@@ -121,6 +123,22 @@ class SuspicionStack(Record):
         """
         columns = {name: np.array([value]) for name, value in signals.items()} or {"length": np.array([math.nan])}
         return float(self.apply(columns)[0])
+
+
+def read_stack(path: Path) -> SuspicionStack:
+    """The stack in a file.
+
+    Raises:
+        DataError: the file cannot be read, or holds no stack.
+    """
+    next_step = "Write it anew with `preceptor measure --stack`, or leave verifiers.stack unset."
+    try:
+        return SuspicionStack.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise DataError([f"{path}: {error.strerror or error}"], next_step) from error
+    except ValidationError as error:
+        faults = [f"{path}: {'.'.join(map(str, one['loc'])) or 'file'}: {one['msg']}" for one in error.errors()]
+        raise DataError(faults, next_step) from error
 
 
 def spread_out(signal: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:

@@ -40,6 +40,11 @@ class VerifierSettings(Settings):
     judge_proof: Path | None = None
     """What the judge has shown beside experts, as `preceptor measure` wrote it. Unset: at high stakes its *fine* lets
     nothing leave."""
+    stack: Path | None = None
+    """The stack of signals that weighs all doubts into one suspicion, as `preceptor measure --stack` fitted it; it adds
+    the check `doubt.suspicion`. Unset: none."""
+    stack_tau: float = Field(0.3, ge=0, le=1)
+    """Suspicion of the stack up to which an answer passes."""
     n_samples: int = Field(0, ge=0, le=20)
     """How often the weak model is asked again, to see whether it agrees with itself; 0: not at all."""
     check_timeout_s: float = Field(2.0, gt=0)

@@ -20,6 +20,14 @@ from verifiers.doubt.second_model import second_answer
 
 LOGPROBS = frozenset({"logprob_mean", "logprob_least", "logprob_margin"})
 
+_SIGNAL_OF_EVIDENCE = {
+    "doubt.logprobs": {"mean": "logprob_mean", "least": "logprob_least", "margin": "logprob_margin"},
+    "doubt.samples": {"disagreement": "samples"},
+    "doubt.second_model": {"disagreement": "second"},
+}
+_NOT_SOFT = ("doubt.", "bundle.", "gateway.")
+"""Checks whose doubt is a signal of its own, or none of the answer's content."""
+
 LONGEST_ANSWER = 2000
 """Words from which on an answer counts as longest."""
 
@@ -134,20 +142,27 @@ def gather(case: Case, sources: Sources, *, wanted: frozenset[str], bill: Bill) 
 
 
 def signals_of(earlier: Sequence[CheckResult]) -> dict[str, float]:
-    """What the chain's results so far say already: soft findings of the free checks, and disagreements.
+    """What the chain's results so far say already; their names are those of the stack's signals.
+
+    | signal | from |
+    |---|---|
+    | soft_findings | checks that ask nobody and could not decide |
+    | logprob_mean, logprob_least, logprob_margin | evidence of `doubt.logprobs` |
+    | samples, second | evidence of `doubt.samples` and `doubt.second_model` |
+    | classifier | suspicion of `bundle.suspicion` |
 
     >>> signals_of([])
     {'soft_findings': 0.0}
     """
     soft = CheckOutcome.CANNOT_DECIDE
-    n = sum(one.outcome is soft for one in earlier if not one.check.startswith("doubt."))
+    n = sum(one.outcome is soft for one in earlier if not one.check.startswith(_NOT_SOFT))
     found = {"soft_findings": n / (n + 1)}
     for one in earlier:
-        name = {"doubt.samples": "samples", "doubt.second_model": "second"}.get(one.check)
-        value = probability(one.evidence.get("disagreement"))
-        if name is not None and not math.isnan(value):
-            found[name] = value
-    return found
+        if one.check == "bundle.suspicion":
+            found["classifier"] = probability(one.suspicion)
+        for evidence, name in _SIGNAL_OF_EVIDENCE.get(one.check, {}).items():
+            found[name] = probability(one.evidence.get(evidence))
+    return {name: value for name, value in found.items() if not math.isnan(value)}
 
 
 def length_signal(answer: str) -> float:

@@ -21,7 +21,7 @@ class SelfAgreement:
 
     id = "doubt.samples"
     price = Price.CHEAP
-    needs: ClassVar[frozenset[str]] = frozenset({"weak", "n_samples", "reads_facts"})
+    needs: ClassVar[frozenset[str]] = frozenset({"weak", "reads_facts"})
 
     def __init__(
         self,
