@@ -191,13 +191,15 @@ def certify_strata(
     ]
 
 
-def certify_family(stratum: str, rows: Rows, promise: Promise, taus: Sequence[float | None]) -> list[Certified]:
+def certify_family(
+    stratum: str, rows: Rows, promise: Promise, taus: Sequence[float | None], *, start: float = 0.0
+) -> list[Certified]:
     """One trial for each declared tau (None: verifier off), each at delta / J; all that certify hold at once.
 
     Choose among them by cost, which needs no labels.
     """
     split = promise.model_copy(update={"delta": promise.delta / len(taus)})
-    return [certify(stratum, rows, split, tau=tau) for tau in taus]
+    return [certify(stratum, rows, split, tau=tau, start=start) for tau in taus]
 
 
 def accepted_share(rows: Rows, threshold: float, tau: float | None = None) -> float:

@@ -11,7 +11,9 @@ from models.families import files_of
 from pipeline.certify_looks import text_key
 from pipeline.engine import Work
 from pipeline.results import Rows, read_json
+from pipeline.suspecting import Suspected
 from pipeline.training import trained_router
+from verifiers.assembling import verifier_policy
 
 
 def deciding_hashes(settings: RunSettings, work: Work, calibration: dict[str, object]) -> dict[str, str]:
@@ -26,7 +28,8 @@ def deciding_hashes(settings: RunSettings, work: Work, calibration: dict[str, ob
             pair=(settings.pair.weak.name, settings.pair.strong.name),
             data_fingerprint=read_json(work.inputs["prepare"] / "summary.json")["data_sha256"],
             settings=settings.model_dump(mode="json"),
-            verifier=settings.verifiers.model_dump(mode="json"),
+            verifier=verifier_policy(settings.verifiers),
+            suspicion_files=Suspected(work).files,
         )
     )
 

@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 from safetensors.numpy import load_file
 
 from assurance.attempts import delta_of_attempt
-from assurance.certificates import Loss, Promise, certify, losses_if_accepted
+from assurance.certificates import Loss, Promise, losses_if_accepted
 from assurance.certificates import Rows as Tried
 from assurance.planning import WORTH_HAVING, auroc_needed, auroc_of, start_of
 from core.calibrator import Calibrator
@@ -26,13 +26,20 @@ from core.records import Source, Stakes
 from core.settings import RunSettings
 from core.store import open_store
 from pipeline.certify_binding import deciding_hashes, rows_hash, voids_of
+from pipeline.certify_doubt import Classified, cheapest, doubt_of
 from pipeline.certify_looks import Looks, text_key, tried_hash
 from pipeline.certify_rechecks import passed_recheck
 from pipeline.engine import Work
 from pipeline.gates import CERTIFICATE
 from pipeline.results import Rows, load_rows, read_json, write_json
+from pipeline.suspecting import Suspected
 
 PATH = "every thousandth from 0 to 1, safest first, ended by the first that cannot be shown to keep the promise"
+
+_WITH_CLASSIFIER = {
+    "fixed": "the classifier's threshold is fixed on calibration rows",
+    "family": "so at each of five thresholds of the classifier, declared on calibration rows, at a fifth of delta",
+}
 
 
 def certify_run(settings: RunSettings, work: Work) -> None:
@@ -108,7 +115,8 @@ def _certificate(settings: RunSettings, work: Work, rows: Rows) -> Certificate:
     names = sorted(set(strata[for_certifying]))
     promised = [name for name in names if promised_of(name, terms) is not None]
     passed = passed_recheck(settings, {rows.table.ids[i] for i in np.flatnonzero(for_certifying)})
-    trial = Trial(settings, rows, probabilities, n_promised=len(promised), passed=passed)
+    classified = Suspected(work)
+    trial = Trial(settings, rows, probabilities, n_promised=len(promised), passed=passed, classified=classified)
     evidence = tuple(
         trial.of(name, np.flatnonzero(for_certifying & (strata == name)))
         for name in names
@@ -119,7 +127,7 @@ def _certificate(settings: RunSettings, work: Work, rows: Rows) -> Certificate:
         promise=PromiseTerms(loss=terms.loss, is_selective=terms.is_selective, delta=terms.delta),
         strata=evidence,
         budgets={name: calibration["threshold"] for name in names if keeps_budget(name, terms)},
-        path=PATH,
+        path=PATH if not classified.is_on else f"{PATH}; {_WITH_CLASSIFIER[settings.verifiers.suspicion.path]}",
         hashes=deciding_hashes(settings, work, calibration) | {"rows": rows_hash(rows, for_certifying)},
         created_at=made_at,
         expires_at=made_at + timedelta(days=terms.expires_days),
@@ -141,8 +149,9 @@ class Trial:
         *,
         n_promised: int,
         passed: Mapping[str, bool] | None = None,
+        classified: Classified | None = None,
     ) -> None:
-        self._passed = passed or {}
+        self._passed, self._classified = passed or {}, classified
         self._settings, self._rows, self._probabilities, self._n_promised = settings, rows, probabilities, n_promised
         self._looked_at: list[datetime] = []
         self._looks = Looks(Ledger(open_store(settings.store_url)), run=settings.name)
@@ -167,10 +176,20 @@ class Trial:
         weak, strong = table.pair_quality(self._settings.pair.weak.name, self._settings.pair.strong.name)
         passes = np.array([not is_rechecked or self._passed[table.ids[i]] for i in index])
         tried = Tried(self._probabilities[index], weak[index], strong[index])
-        if is_rechecked:
-            tried = replace(tried, suspicion=np.zeros(len(index)), passes=passes)
+        doubt = doubt_of(self._classified, self._settings.verifiers.suspicion.path, stratum, index)
+        taus = doubt.taus
+        if doubt.suspicion is not None:
+            tried = replace(tried, suspicion=doubt.suspicion, passes=passes)
+        elif is_rechecked:  # a threshold that no answer fails, so that the checks alone decide
+            tried, taus = replace(tried, suspicion=np.zeros(len(index)), passes=passes), (0.0,)
         start = start_of(self._calibration(stratum), terms.start_accept_rate) if terms.is_selective else 0.0
-        asked = {"max_loss": max_loss, "start": start, "loss": terms.loss, "is_selective": terms.is_selective}
+        asked: dict[str, object] = {
+            "max_loss": max_loss,
+            "start": start,
+            "loss": terms.loss,
+            "is_selective": terms.is_selective,
+        }
+        asked |= doubt.asked
         keys = [text_key(table.texts[i]) for i in index]
         attempt, seq, at = self._looks.look(stratum, tried_hash(asked, tried), keys)
         self._looked_at.append(at)
@@ -181,9 +200,11 @@ class Trial:
                 update={"attempt": attempt, "ledger_seq": seq}
             )
         promise = Promise(loss=Loss(terms.loss), max_loss=max_loss, delta=delta, is_selective=terms.is_selective)
-        found = certify(stratum, tried, promise, tau=0.0 if is_rechecked else None, start=start)
+        found = cheapest(stratum, tried, promise, taus, start=start)
         leaves = tried.probability < found.threshold
         harmful = (losses_if_accepted(tried, Loss.HARM) > 0) & passes
+        if doubt.suspicion is not None and found.tau is not None:
+            harmful &= doubt.suspicion <= found.tau
         return StratumEvidence(
             stratum=stratum,
             max_loss=max_loss,
@@ -196,11 +217,12 @@ class Trial:
             mean_loss=found.mean_loss,
             upper=found.upper,
             p_value=min(1.0, found.p_value),
-            delta=delta,
+            delta=found.delta,
             attempt=attempt,
             ledger_seq=seq,
             why=found.why + _what_would_help(found.n, found.n_accepted, tried, harmful, promise),
             is_rechecked=is_rechecked,
+            tau=None if doubt.suspicion is None else found.tau,
         )
 
     def _calibration(self, stratum: str) -> Float[np.ndarray, " k"]:

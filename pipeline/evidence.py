@@ -18,6 +18,7 @@ from pipeline.engine import Work
 from pipeline.gates import FIXED_GATES, CalibrationEvidence, Evidence, SliceEvidence
 from pipeline.report import RunReport
 from pipeline.results import Rows, read_json
+from pipeline.suspecting import detection_on_test
 
 DATASET_MANIFEST = "MANIFEST.json"
 """What a frozen dataset's folder holds beside its outcomes."""
@@ -51,6 +52,7 @@ def evidence_of(settings: RunSettings, work: Work, report: RunReport, measured: 
         ),
         slices=slices_of(settings, measured),
         agreement=agreement_behind(settings.data.all_files),
+        suspicion=detection_on_test(settings, work, measured.rows),
         gates=GateSettings.model_validate(fixed["settings"]),
         gates_sha256=fixed["sha256"],
     )

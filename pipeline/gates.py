@@ -14,6 +14,7 @@ from typing import Literal
 from pydantic import Field, ValidationError
 
 from assurance.bootstrap import Interval
+from assurance.detection import Detection
 from core import fingerprint
 from core.certificate_record import Certificate
 from core.errors import BundleError
@@ -62,6 +63,8 @@ class Evidence(Record):
     slices: tuple[SliceEvidence, ...] | None = None
     agreement: tuple[str, ...] = ()
     """What the datasets behind the labels say of their experts' agreement; empty: not known."""
+    suspicion: Detection | None = None
+    """What the classifier of weak answers is worth, where the run trained one."""
     gates: GateSettings = GateSettings()
     """The limits, as they were before training."""
     gates_sha256: str | None = None

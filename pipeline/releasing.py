@@ -27,9 +27,11 @@ from pipeline.engine import Work
 from pipeline.evaluation import Evaluation
 from pipeline.gates import EVIDENCE
 from pipeline.results import load_rows, read_json, write_json
+from pipeline.suspecting import trained_suspicion
 from pipeline.taking import sha256_of_taken
 from pipeline.tracking import TrackedRun
 from pipeline.training import trained_router
+from verifiers.assembling import verifier_policy
 
 CHALLENGER = "challenger"
 
@@ -78,10 +80,11 @@ def register(settings: RunSettings, tracked: TrackedRun | None, work: Work) -> N
             settings=settings.model_dump(mode="json"),
             card=_card(settings, "adapted", evaluation, certificate),
             certificate=None if certificate is None else certificate.model_dump(mode="json"),
-            verifier=settings.verifiers.model_dump(mode="json"),
+            verifier=verifier_policy(settings.verifiers),
             evidence=read_json(report_folder / EVIDENCE),
             seen=seen,
         ),
+        suspicion=trained_suspicion(settings, work),
     )
     registered = {
         role: register_bundle(

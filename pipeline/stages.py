@@ -1,16 +1,17 @@
 """The journey of a run, stage by stage. Read this file to know what `preceptor run` does.
 
-    files -> prepare -> split -> embed -> train -> calibrate -> certify -> evaluate -> register -> promote
-                                            |         |            |           |           |          |
-                                    base and adapted  |      certificate  figures with  bundle, a    alias
-                                       router    calibrator   (if asked)   intervals  model version `challenger`
-                                                 threshold                report.html
+    files -> prepare -> split -> embed -> train -> calibrate -> suspect -> certify -> evaluate -> register -> promote
+                                            |         |           |          |           |           |          |
+                                   base and adapted   |     classifier of    |     figures with  bundle, a    alias
+                                        router    calibrator  weak answers   |      intervals   model ver. `challenger`
+                                                  threshold    (if asked)  certificate report.html
+                                                                         (if asked)
 
 Each function reads the folders of earlier stages (`work.inputs`) and writes its own (`work.out`).
 The champion is never moved here: that is `preceptor promote`, with gates and a second person.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -30,10 +31,12 @@ from pipeline.fitting import reads_vectors
 from pipeline.releasing import promote, register
 from pipeline.results import read_json, write_json
 from pipeline.split import assign_parts, commonest_chance, components, crossing_components, with_certify_rows
+from pipeline.suspecting import suspect
 from pipeline.table import OutcomeTable, load_table, save_table, table_of
 from pipeline.taking import seen_by_taken, sha256_of_taken
 from pipeline.tracking import TrackedRun
 from pipeline.training import calibrate, train
+from verifiers.assembling import verifier_policy
 
 
 def stages_of(settings: RunSettings, tracked: TrackedRun | None = None) -> list[Stage]:
@@ -82,27 +85,34 @@ def stages_of(settings: RunSettings, tracked: TrackedRun | None = None) -> list[
             revision=3,
         ),
         Stage(
+            "suspect",
+            "learn which weak answers are wrong (if asked)",
+            partial(suspect, s, tracked),
+            lambda: _suspect_depends(s, of),
+            ("prepare", "split", "embed"),
+        ),
+        Stage(
             "certify",
             "show that thresholds keep their promise",
             partial(certify_run, s),
-            lambda: [of("certificate", "verifiers", "threshold"), s.makes_certificate],
-            ("prepare", "split", "embed", "train", "calibrate"),
+            lambda: [of("certificate", "verifiers", "threshold"), s.makes_certificate, verifier_policy(s.verifiers)],
+            ("prepare", "split", "embed", "train", "calibrate", "suspect"),
         ),
         Stage(
             "evaluate",
             "measure on unseen rows, write the report",
             partial(evaluate, s),
             lambda: of("evaluation", "name"),
-            ("prepare", "split", "embed", "train", "calibrate", "certify"),
-            revision=2,
+            ("prepare", "split", "embed", "train", "calibrate", "suspect", "certify"),
+            revision=3,
         ),
         Stage(
             "register",
             "register base and adapted router as model versions",
             partial(register, s, tracked),
-            lambda: of("name", "mlflow", "verifiers"),
-            ("prepare", "split", "embed", "train", "calibrate", "certify", "evaluate"),
-            revision=3,
+            lambda: [of("name", "mlflow", "verifiers"), verifier_policy(s.verifiers)],
+            ("prepare", "split", "embed", "train", "calibrate", "suspect", "certify", "evaluate"),
+            revision=4,
         ),
         Stage(
             "promote",
@@ -112,6 +122,15 @@ def stages_of(settings: RunSettings, tracked: TrackedRun | None = None) -> list[
             ("register",),
         ),
     ]
+
+
+def _suspect_depends(settings: RunSettings, of: Callable[..., object]) -> object:
+    """What the classifier depends on: nothing where there is none, the networks where one is fine-tuned."""
+    asked = settings.verifiers.suspicion
+    if asked.family is None:
+        return None
+    own = [asked.family, asked.pass_share, settings.threads]
+    return [own, of(*(("network", "training") if asked.family == "bert" else ("encoder",)))]
 
 
 def prepare(settings: RunSettings, work: Work) -> None:

@@ -67,8 +67,9 @@ def test_a_second_run_changes_nothing(journey, world):
 def test_a_dry_run_says_what_would_run_and_why(journey, world):
     plan = command("run", world / "run.yaml", "--dry-run", "--from", "evaluate", "--json")
 
-    assert [(item["stage"], item["runs"]) for item in json.loads(plan.stdout)["stages"]][4:7] == [
+    assert [(item["stage"], item["runs"]) for item in json.loads(plan.stdout)["stages"]][4:8] == [
         ("calibrate", False),
+        ("suspect", False),
         ("certify", False),
         ("evaluate", True),
     ]
