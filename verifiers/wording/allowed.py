@@ -15,7 +15,7 @@ from verifiers.wording.findings import READ_CHARS, Finding, failed, not_applicab
 from verifiers.wording.words import NEGATIONS, normal_text
 
 _LABEL = re.compile(
-    r"(?:^|(?<=[\s.;:,(\"]))(?:(?:(?:my|the|final|correct|best|right|most likely|correct|single) )*"
+    r"(?:^|(?<=[\s.;:,(\"]))(?:(?:(?:my|the|final|correct|best|right|most likely|correct|single) ){0,4}"
     r"(?:answer|choice|option|label|category|class|classification|decision|verdict|determination|outcome"
     r"|status|rating|result)"
     r"(?: is| would be| should be)?(?: option| choice)?(?:[ \t]*[:=\u2013\u2014]|(?<=is)|(?<=be)|(?<=option)"

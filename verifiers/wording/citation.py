@@ -76,7 +76,7 @@ class CitationCheck:
     def judge(self, case: Case) -> CheckResult:
         """The worst that was found about any citation."""
         answer = self._reader.prepared(case.answer[:READ_CHARS])
-        cited = self._reader.citations(answer)
+        cited = self._reader.citations(answer, enough=_MAX_CITATIONS)
         names = case_names(answer)
         if not cited and not names and _ID.search(answer) is None and _SUPRA.search(answer) is None:
             return unless_unread(not_applicable("no_citations", self._required), case.answer).by(self.id)

@@ -13,6 +13,12 @@ from verifiers.wording.words import normal_text
 if TYPE_CHECKING:
     from eyecite.models import CitationToken
 
+_OF_TITLE = re.compile(
+    r"\b[Ss]ec(?:tion|\.) (?P<section>\d[\w.-]*(?:\([A-Za-z0-9]{1,5}\))*) of [Tt]itle (?P<title>\d{1,2})(?!\w)"
+    r"(?: of the (?:United States Code|U\.S\.C\.?|U\.S\. Code))?"
+)
+"""`section 1983 of title 42`, turned into 42 U.S.C. section 1983 before reading."""
+
 _SIGNLESS = re.compile(
     r"(?P<before>\b\d{1,2},?[ \u00a0](?:U\. ?S\. ?C\.(?: ?A\.| ?S\.)?|USCA?|C\. ?F\. ?R\.|CFR)[ \u00a0])"
     r"(?P<words>(?:[Pp]arts?|[Pp]ts?\.)[ \u00a0])?(?=\d)"
@@ -20,7 +26,10 @@ _SIGNLESS = re.compile(
 """A code cited without its section sign, as in 17 CFR 240.10b-5."""
 
 _OTHERS = re.compile(
-    r"(?P<rule>\bFed(?:eral|\.) ?R(?:ules?|\.)(?: of)? ?(?:Civ(?:il|\.)|Crim(?:inal|\.)|App(?:ellate|\.)"
+    r"(?P<law>\b(?P<title>\d{1,3}),? (?:(?P<usc>U\. ?S\. ?C\.(?: ?A\.| ?S\.)?|USCA?|U\.S\. Code|United States Code,?)"
+    r"|C\. ?F\. ?R\.|CFR|Code of Federal Regulations,?)"
+    r" (?:\u00a7{1,2}|[Ss]ec(?:tions?|s?\.)) ?(?P<section>\d[\dA-Za-z]*(?:[.-]\d*[a-z]?\d*[A-Za-z]?)*(?<![.-])))"
+    r"|(?P<rule>\bFed(?:eral|\.) ?R(?:ules?|\.)(?: of)? ?(?:Civ(?:il|\.)|Crim(?:inal|\.)|App(?:ellate|\.)"
     r"|Evid(?:ence|\.)|Bankr(?:uptcy|\.))"
     r"(?: ?P(?:rocedure|\.))?,?(?: Rule)? \d+(?:\.\d+)?(?:\([a-z0-9]{1,4}\))*)"
     r"|(?P<public_law>\b(?:Pub(?:\.|lic) ?L(?:\.|aw)|P\.L\.)(?: No\.)? ?\d{1,3}-\d{1,4}\b)"
@@ -57,6 +66,8 @@ _SUBS = re.compile(r"\A(?:\([A-Za-z0-9]{1,5}\))+")
 _MORE = re.compile(r"(?:[.-]\d+[A-Za-z]{0,2}(?:-\d+)*)+")
 """What eyecite leaves of a section number such as 240.10b-5."""
 
+_PIECE = 2_000
+_OVERLAP = 300
 _ALNUM = re.compile(r"[^\W_]+")
 
 
@@ -105,10 +116,13 @@ class Reader:
     def prepared(self, text: str) -> str:
         """The text as citations are read from it: one space between words, every code with its section sign."""
         text = re.sub(r"[\s\u00a0]+", " ", re.sub(r"[*_`]", "", text)).replace("\u2019", "'")
+        text = _OF_TITLE.sub("\\g<title> U.S.C. \u00a7 \\g<section>", text)
         return _SIGNLESS.sub("\\g<before>\u00a7 ", text)
 
-    def citations(self, text: str) -> list[Citation]:
-        """The citations of a prepared text, in order.
+    def citations(self, text: str, *, enough: int = 1_000) -> list[Citation]:
+        """The citations of a prepared text, in order, until there are more than `enough`.
+
+        The text is read in overlapping pieces, because the tokeniser slows down with the square of what it finds.
 
         >>> reader = Reader()
         >>> text = reader.prepared("Mapp v. Ohio, 367 U. S. 643, 655 (1961); 17 CFR 240.10b-5")
@@ -116,16 +130,31 @@ class Reader:
         [('367', 'U.S.', '643'), ('17', 'C.F.R.', '240.10b-5')]
         """
         found: list[Citation] = []
+        for start in range(0, max(1, len(text) - _OVERLAP), _PIECE):
+            piece = text[start : start + _PIECE + _OVERLAP]
+            first = _OVERLAP // 2 if start else 0
+            last = len(piece) if start + len(piece) == len(text) else _PIECE + _OVERLAP // 2
+            found += [
+                one._replace(start=one.start + start, end=one.end + start)
+                for one in self._of_piece(piece)
+                if first <= one.start < last
+            ]
+            if len(found) > enough:
+                break
+        return found
+
+    def _of_piece(self, text: str) -> list[Citation]:
+        found: list[Citation] = []
         for _, token in self._tokenizer.tokenize(text)[1]:
             if isinstance(token, self._token) and (one := _of_token(token, text)) is not None:
                 found.append(one)
-        taken = [(one.start, one.end) for one in found]
-        named = [name.end for name in case_names(text)]
+        taken = {place for one in found for place in range(one.start, one.end)}
+        named = {place for name in case_names(text) for place in range(name.end, name.end + 4)}
         for match in _OTHERS.finditer(text):
-            kind = match.lastgroup or "unknown"
-            if any(start < match.end() and match.start() < end for start, end in taken) and kind != "public_law":
+            kind = next(kind for kind, value in match.groupdict().items() if value)
+            if not taken.isdisjoint(range(match.start(), match.end())):
                 continue
-            if kind == "unknown" and not any(0 <= match.start() - end <= 3 for end in named):
+            if kind == "unknown" and match.start() not in named:
                 continue
             found.append(_of_form(kind, match, text))
         return sorted(found, key=lambda one: one.start)
@@ -138,10 +167,49 @@ def case_names(text: str) -> list[CaseName]:
     [('mapp', 'ohio')]
     """
     return [
-        CaseName(_parties(match["one"]) + _parties(match["two"]), match.start(), match.end())
+        CaseName(_parties(_left_party(match["one"])) + _parties(match["two"]), match.start(), match.end())
         for match in _NAMES.finditer(text)
     ]
 
+
+_SHORTENED = frozenset(
+    f"{word}."
+    for word in (
+        "corp",
+        "inc",
+        "co",
+        "ltd",
+        "bros",
+        "mfg",
+        "univ",
+        "dep't",
+        "ass'n",
+        "nat'l",
+        "int'l",
+        "st",
+        "dr",
+        "mr",
+        "ms",
+        "mrs",
+        "ry",
+        "r.r",
+        "ins",
+        "elec",
+        "dist",
+        "comm'n",
+        "bd",
+        "cty",
+        "tel",
+        "rel",
+        "hosp",
+        "sch",
+        "sys",
+        "indus",
+        "gen",
+        "fed",
+    )
+)
+"""Shortened words that may stand in a name."""
 
 _NOT_A_PARTY_TEXT = (
     "see in the and of for also cf but as under accord compare inc corp co ltd llc held court ex rel id supra infra "
@@ -150,9 +218,15 @@ _NOT_A_PARTY_TEXT = (
 _NOT_A_PARTY = frozenset(_NOT_A_PARTY_TEXT.split())
 
 
+def _left_party(side: str) -> str:
+    """What of the words before *v.* is a name: not the sentence before, as in `Authority. Gideon`."""
+    dotted = [match for match in re.finditer(r"(?<![\w.])[\w']{2,}\.(?= )", side) if match[0].lower() not in _SHORTENED]
+    return side[dotted[-1].end() :] if dotted else side
+
+
 def _parties(side: str) -> tuple[str, ...]:
-    words = (word for word in re.split(r"[^\w'&]+", normal_text(side)) if len(word) > 2 or word == "&")
-    return tuple(word for word in words if word not in _NOT_A_PARTY and word != "&")
+    words = (word.strip("'") for word in re.split(r"[^\w'&]+", normal_text(side)))
+    return tuple(word for word in words if len(word) > 2 and word not in _NOT_A_PARTY)
 
 
 def _of_token(token: "CitationToken", text: str) -> Citation | None:
@@ -166,7 +240,7 @@ def _of_token(token: "CitationToken", text: str) -> Citation | None:
     if source == "laws":
         title = groups.get("title") or groups.get("chapter") or groups.get("volume") or groups.get("subject") or ""
         number = groups.get("section") or groups.get("page") or ""
-        if edition.short_name == "Pub. L.":  # eyecite takes the volume of Stat. for a section
+        if edition.short_name in ("Pub. L.", "U.S.C.", "C.F.R."):  # of which eyecite reads less than our own forms
             return None
     else:
         title, number = groups.get("volume") or "", groups.get("page") or ""
@@ -194,6 +268,20 @@ def _of_token(token: "CitationToken", text: str) -> Citation | None:
 
 def _of_form(kind: str, match: "re.Match[str]", text: str) -> Citation:
     words = tuple(_ALNUM.findall(normal_text(match[0])))
+    end = match.end()
+    if kind == "law":
+        subs = _SUBS.match(text[end : end + 60])
+        return Citation(
+            kind,
+            (match["title"], "U.S.C." if match["usc"] else "C.F.R.", match["section"].lower()),
+            match.start(),
+            end + (subs.end() if subs else 0),
+            None,
+            None,
+            tuple(re.findall(r"\(([^)]+)\)", subs[0])) if subs else (),
+            None,
+            None,
+        )
     if kind == "public_law":
         words = words[-2:]
     elif kind == "rule":

@@ -18,7 +18,9 @@ _PAIRED = re.compile(
 )
 _UNCLOSED = re.compile('(?:\u201c|(?<!\\w)"(?=[^\\s"]))(?P<open>[^\u201d"\u201c]{2,4000})\\Z')
 _BLOCK = re.compile(r"(?:^[ \t]{0,3}>[^\n]*(?:\n|\Z))+", re.MULTILINE)
-_FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})[^\n]*\n(?P<code>.*?)(?:^[ \t]*\1[`~]*[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(
+    r"^[ \t]*(`{3,}|~{3,})(?![`~])[^\n]*\n(?P<code>.*?)(?:^[ \t]*\1[`~]*[ \t]*$|\Z)", re.MULTILINE | re.DOTALL
+)
 _PARAGRAPH = re.compile(r"\n[ \t]*\n")
 _QUOTING_KEY = re.compile(r"quot|excerpt|verbatim|passage", re.IGNORECASE)
 

@@ -5,7 +5,7 @@ import re
 from typing import NamedTuple
 
 _FENCE = re.compile(
-    r"^[ \t]*(`{3,}|~{3,})[ \t]*(?P<label>[\w+-]*)[^\n]*\n(?P<code>.*?)(?:^[ \t]*\1[ \t]*$|\Z)", re.M | re.S
+    r"^[ \t]*(`{3,}|~{3,})(?![`~])[ \t]*(?P<label>[\w+-]*)[^\n]*\n(?P<code>.*?)(?:^[ \t]*\1[ \t]*$|\Z)", re.M | re.S
 )
 _START = re.compile(r"[{\[]")
 _MAX_STARTS = 20

@@ -49,7 +49,9 @@ _NUMBER = (
 _SUBS = r"(?:[ ]?\([a-z0-9]{1,5}\))*"
 _ONE = _NUMBER + _SUBS
 _NAMED = re.compile(
-    r"(?<![\w\u00a7])(?:" + "|".join(f"(?P<{name}>{words})" for name, words in _KINDS.items()) + r")[ \t\n]{0,3}"
+    r"(?<![\w\u00a7])(?:"
+    + "|".join(f"(?P<{name}>{words})" for name, words in _KINDS.items())
+    + r")(?![a-z])[ \t\n]{0,3}"
     r"(?P<all>" + _ONE + r"(?:[ ]?(?:,|and|or|to|through|-|\u2013|&|,[ ]?and|,[ ]?or)[ ]?" + _ONE + r")*)"
 )
 _HEADING = re.compile(
@@ -120,18 +122,20 @@ def divisions_of(text: str) -> Iterator[Division]:
     [('section', '12', ('b', '2')), ('article', '4', ()), ('article', '9', ()), ('exhibit', 'a', ())]
     """
     for match in _NAMED.finditer(text):
-        kind = next(name for name in _KINDS if match[name])
-        for one in _EACH.finditer(match["all"]):
-            base = one["base"]
-            if base.isalpha():
-                if kind in ("section", "rule", "chapter", "article", "amendment") and not _is_roman(base):
-                    continue
-                if base in ("a", "i") and kind not in _LETTERED:
-                    continue
-                if base == "a" and kind in ("part", "item", "schedule", "recital"):
-                    continue
-                base = _arabic(base)
-            yield Division(kind, base, tuple(_SUB.findall(one["subs"])), match.start("all") + one.end())
+        yield from _of_match(match)
+
+
+def _of_match(match: re.Match[str]) -> Iterator[Division]:
+    kind = next(name for name in _KINDS if match[name])
+    for one in _EACH.finditer(match["all"]):
+        base = one["base"]
+        if base.isalpha():
+            if kind not in _LETTERED and not (_is_roman(base) and base != "i"):
+                continue
+            if base == "a" and kind in ("part", "item", "schedule", "recital"):
+                continue
+            base = _arabic(base)
+        yield Division(kind, base, tuple(_SUB.findall(one["subs"])), match.start("all") + one.end())
 
 
 class _Source:
@@ -144,6 +148,7 @@ class _Source:
         self._named: dict[tuple[str, str], list[Division]] = {}
         for division in divisions_of(self._text):
             self._named.setdefault((division.kind, division.base), []).append(division)
+        self._own = {(division.kind, division.base) for division in _outside_codes(self._text)}
         self._headings = [
             Division("heading", match["one"], tuple(_SUB.findall(match["subs"])), match.end())
             for match in _HEADING.finditer(self._text)
@@ -178,7 +183,7 @@ class _Source:
         """Whether the source has a part of the division, such as 4.2 of section 4."""
         inside = f"{division.base}."
         return any(heading.base.startswith(inside) for heading in self._headings) or any(
-            kind == division.kind and base.startswith(inside) for kind, base in self._named
+            kind == division.kind and base.startswith(inside) for kind, base in self._own
         )
 
     def _under(self, at: int) -> str:
@@ -201,14 +206,9 @@ class _Source:
 
 def _outside_codes(answer: str) -> Iterator[Division]:
     """The divisions of an answer, less those that are parts of a citation such as 42 U.S.C. section 1983."""
-    starts = {match.start("all"): match.start() for match in _NAMED.finditer(answer)}
-    inside = [(start, end) for start, end in pairwise([*starts, len(answer)])]
-    cited = [
-        (start, end) for start, end in inside if _OF_A_CODE.search(answer, max(0, starts[start] - 16), starts[start])
-    ]
-    for division in divisions_of(answer):
-        if not any(start < division.end <= end for start, end in cited):
-            yield division
+    for match in _NAMED.finditer(answer):
+        if _OF_A_CODE.search(answer[max(0, match.start() - 16) : match.start()]) is None:
+            yield from _of_match(match)
 
 
 def _has_in_order(region: str, subs: Sequence[str]) -> bool:
