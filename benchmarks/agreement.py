@@ -34,7 +34,8 @@ from assurance.calibration import fit_calibrator
 from assurance.charged import Answered, Policies, charged_apgr, charged_curve, resampled_charged_apgr
 from assurance.signal_stack import fit_signal_stack
 from benchmarks.agreement_table import BUDGETS, table
-from benchmarks.cascade import Manner, expect, features_of, part_of, policies_of
+from benchmarks.cascade import MANNERS_OF_ASKING as MANNERS
+from benchmarks.cascade import expect, features_of, part_of, policies_of
 from benchmarks.priced_sets import PRICES, Price, PricedRows, load_priced
 from benchmarks.public_sets import TARGETS, as_dict, cache_option, data_option, say
 from benchmarks.shippable import Judged, certified_shares, found_shares
@@ -43,7 +44,6 @@ from models.embedding_cache import embed
 from models.encoders import EncoderSpec, cache_folder, load_encoder
 from models.selection import grouped_folds
 
-MANNERS: tuple[Manner, ...] = ("router", "second_always", "second_where_it_pays")
 MOST_OF_STRONG = 0.2
 """A second model is cheap where it costs at most this share of the strong one."""
 

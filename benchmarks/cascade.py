@@ -23,6 +23,8 @@ from benchmarks.priced_sets import PricedRows
 
 Manner = Literal["router", "second_always", "second_where_it_pays"]
 
+MANNERS_OF_ASKING: tuple[Manner, ...] = ("router", "second_always", "second_where_it_pays")
+
 RIDGE_ROWS = 10.0
 
 PRICES_OF_QUALITY = np.geomspace(50.0, 0.001, 200)

@@ -111,11 +111,11 @@ def _answered(rows: list[dict[str, Any]], model: str, price: Price) -> Answered:
 
 def _tokens(row: dict[str, Any], model: str) -> tuple[float, float]:
     result = row["results"][model]
-    if "in_tok" in result:
+    if result.get("in_tok") is not None and result.get("out_tok") is not None:
         return float(result["in_tok"]), float(result["out_tok"])
     options = row["options"]
     asked = str(row["question"]) + "".join(options.values() if isinstance(options, dict) else options)
-    return len(asked) / CHARS_A_TOKEN, result["out_chars"] / CHARS_A_TOKEN
+    return len(asked) / CHARS_A_TOKEN, (result.get("out_chars") or 0) / CHARS_A_TOKEN
 
 
 def _differs(row: dict[str, Any], weak: str, second: str) -> bool:

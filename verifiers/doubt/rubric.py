@@ -49,7 +49,7 @@ class Rubric:
     """The judge's task: fixed once, and pinned by its hash."""
 
     criteria: tuple[tuple[str, str], ...] = tuple(CRITERIA.items())
-    most_chars: int = 8000
+    most_chars: int = 24_000
     """Longest query, source and answer that the judge reads, each; what is longer is not judged on a part."""
 
     @property
@@ -99,7 +99,7 @@ class Rubric:
         return marks if all(isinstance(mark, bool) for mark in marks.values()) else None
 
 
-def rubric_of(criteria: Mapping[str, str] | None, *, most_chars: int = 8000) -> Rubric:
+def rubric_of(criteria: Mapping[str, str] | None, *, most_chars: int = 24_000) -> Rubric:
     """The rubric of a pack's options; None: the general one.
 
     Raises:

@@ -46,7 +46,12 @@ class SelfAgreement:
                 f"{self.id} has n_samples = {n_samples!r}; 0 to {MOST_SAMPLES} samples are asked for. "
                 "Change verifiers.n_samples."
             )
-        self._n, self._temperature = n_samples, temperature
+        if isinstance(temperature, bool) or not isinstance(temperature, int | float) or not 0 < temperature <= 2:
+            raise SettingsError(
+                f"{self.id} has temperature = {temperature!r}; it lies above 0, where a model only repeats itself, and "
+                "at 2 at most. Change the pack's options."
+            )
+        self._n, self._temperature = n_samples, float(temperature)
         self._limit, self._is_hard = share_option(self.id, "limit", limit), bool(is_hard)
         self._weak, self._reads_facts = weak, reads_facts
 

@@ -5,7 +5,7 @@ import pytest
 from core.endpoint import Endpoint
 from core.errors import SettingsError
 from tests.verifiers.doubt.endpoint_server import Model, listening
-from verifiers.chain import CheckOutcome
+from verifiers.chain import CheckOutcome, Limits, run_chain
 from verifiers.doubt.asking import Given
 from verifiers.doubt.endpoint_ask import EndpointAsk
 from verifiers.doubt.samples import SelfAgreement
@@ -118,6 +118,21 @@ def test_no_sample_asked_for_is_no_agreement(case):
     result = SelfAgreement(n_samples=0, weak=saying()).judge(case(FOUR, "2 + 2?"))
 
     assert (result.outcome, result.reason) == (CheckOutcome.CANNOT_DECIDE, "no_weak_model")
+
+
+@pytest.mark.parametrize("temperature", [0, -1, 2.5, "hot", float("nan")])
+def test_a_temperature_at_which_samples_say_nothing_is_refused(temperature):
+    with pytest.raises(SettingsError, match="temperature"):
+        SelfAgreement(temperature=temperature)
+
+
+def test_more_samples_than_the_caps_allow_are_not_asked_for(case):
+    def never(messages, options):
+        raise AssertionError
+
+    verdict = run_chain([SelfAgreement(n_samples=9, weak=never)], case(FOUR, "2 + 2?"), limits=Limits(max_calls=8))
+
+    assert verdict.reasons == ("doubt.samples:over_budget",)
 
 
 def test_an_endpoint_is_asked_over_http_and_charged_by_its_tokens(case):

@@ -164,7 +164,7 @@ def test_the_prompt_names_no_model_and_holds_the_source_where_there_is_one():
 def test_an_answer_too_long_to_be_read_whole_is_not_judged_on_a_part():
     judge = Judge(FINE)
 
-    result = JudgeAccepts(judge=judge).judge(case_of("word " * 2000))
+    result = JudgeAccepts(judge=judge).judge(case_of("word " * 5000))
 
     assert (result.outcome, result.reason, judge.asked) == (CheckOutcome.CANNOT_DECIDE, "too_long", [])
 
