@@ -17,14 +17,11 @@ from assurance.bootstrap import Interval
 from assurance.bounds import binomial_interval, binomial_upper
 from assurance.certificates import ALL_STRONG, GRID, Loss, Promise, fixed_sequence
 from core.errors import PreceptorError
+from core.judge_proof import MIN_SENSITIVITY, MIN_SPECIFICITY
 from core.records import Name, Record, Share
 
 UNDECIDED = -1
 """What a judge said of a row on which it was not decided; else 1 for harm and 0 for none."""
-
-MIN_SENSITIVITY = 0.80
-MIN_SPECIFICITY = 0.85
-"""What the lower limits must reach before a judge may stand in the way of high-stakes answers."""
 
 
 class JudgeReliability(Record):

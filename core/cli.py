@@ -13,7 +13,7 @@ from core.errors import PreceptorError
 
 JOURNEY = (
     *("run", "learn-curve", "plan", "calibrate", "evaluate", "score", "label", "prioritise", "people"),
-    *("promote", "rollback", "serve", "verify", "ledger", "store", "feedback"),
+    *("promote", "rollback", "serve", "verify", "policy", "measure", "ledger", "store", "feedback"),
 )
 """The order in which help lists the commands; others follow by name."""
 

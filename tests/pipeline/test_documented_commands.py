@@ -61,6 +61,8 @@ def town(tmp_path_factory: pytest.TempPathFactory, empty_mlflow: Path) -> Path:
     (folder / "clinic" / "coding.md").write_text("Code what the note says.\n", encoding="utf-8")
     write(folder / "demo-work" / "queries.jsonl", [{"query": "Injury by noodles"}])
     write(folder / "demo-work" / "answers.jsonl", [{"id": "1", "query": "Code gout.", "answer": "Code: M10.9"}])
+    graded = {"lexical-coder": {"quality": 1.0}}
+    write(folder / "demo-work" / "graded.jsonl", [{"id": "1", "query": "Code gout.", "results": graded}])
     return folder
 
 
@@ -119,7 +121,7 @@ IN_ORDER = (
     *("prioritise", "feedback"),
     *("people add", "people verify", "people qualify", "people grant", "people revoke"),
     *("people invite", "people list", "people retire"),
-    *("promote", "rollback", "verify"),
+    *("promote", "rollback", "verify", "measure"),
     *("ledger keygen", "ledger anchor", "ledger verify", "ledger list", "ledger export"),
     *("store status", "store upgrade"),
 )
