@@ -1,11 +1,12 @@
-"""ICD-10-CM: where the query lists candidate codes, the answer's code is one of them."""
+"""ICD-10-CM: where the query lists candidate codes, the answer's one code is among them."""
 
 import re
 
 from verifiers.case import Case
-from verifiers.chain import CheckOutcome, CheckResult, Price
-from verifiers.coding.icd10cm import decided, undecided
-from verifiers.coding.proposed_code import find_proposed_code
+from verifiers.chain import CheckResult, Price
+from verifiers.coding.claim import read_claim
+from verifiers.coding.code_set import undotted
+from verifiers.coding.outcomes import doubtful, fine, unread, wrong
 
 _HEADING = re.compile(r"\b(?:candidates?|candidate codes|choose (?:one )?(?:from|of|among)|options)\b[^\n]*?:", re.I)
 _CODE = re.compile(r"(?<![\w.])[A-Z][0-9A-Z][0-9A-Z](?:\.[0-9A-Z]{1,4})?(?![\w])")
@@ -18,15 +19,17 @@ class CodeIsCandidate:
     price = Price.FREE
 
     def judge(self, case: Case) -> CheckResult:
-        """Pass when the code is on the list, or no list is given."""
+        """Pass when the code is on the list, or no list is given; several codes cannot be decided."""
         candidates = candidate_codes(case.query.messages[-1].content)
         if not candidates:
-            return CheckResult(check=self.id, outcome=CheckOutcome.PASS, reason="no_candidates_listed")
-        proposed = find_proposed_code(case.answer)
-        if proposed.code is None:
-            return undecided(self.id, proposed)
-        listed = proposed.code.replace(".", "") in {code.replace(".", "") for code in candidates}
-        return decided(self.id, proposed, passes=listed, reason="code_not_among_candidates")
+            return fine(self.id, reason="no_candidates_listed")
+        claim = read_claim(case.answer)
+        if not claim.codes:
+            return unread(self.id, claim)
+        if len({undotted(each.code) for each in claim.codes}) > 1:
+            return doubtful(self.id, "several_codes_found", {"n_codes": len(claim.codes)})
+        listed = undotted(claim.codes[0].code) in set(map(undotted, candidates))
+        return fine(self.id, claim) if listed else wrong(self.id, "code_not_among_candidates", claim.codes[0], claim)
 
 
 def candidate_codes(text: str) -> tuple[str, ...]:

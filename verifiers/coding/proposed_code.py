@@ -39,6 +39,8 @@ _REJECTING = re.compile(
     r"(?:[ ]+(?:the|to|code|be|under|as|use|assign|is))*[ ]+$",
     re.IGNORECASE,
 )
+_REJECTION_REACH = 80
+"""Characters before a code in which a rejection of it may begin."""
 _LIST_LINK = re.compile(r"[ ]*(?:,|\bor\b|,[ ]*or\b|\bnor\b)[ ]*")
 _MARKUP = str.maketrans({"*": None, "`": None, "_": None})
 
@@ -97,7 +99,7 @@ def _unrejected(text: str) -> dict[str, None]:
     rejected_until = -1
     for match in _IN_PROSE.finditer(text):
         links = rejected_until >= 0 and _LIST_LINK.fullmatch(text, rejected_until, match.start())
-        if links or _REJECTING.search(text, 0, match.start()):
+        if links or _REJECTING.search(text[max(0, match.start() - _REJECTION_REACH) : match.start()]):
             rejected_until = match.end()
             continue
         found[match[1]] = None

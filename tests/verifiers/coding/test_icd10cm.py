@@ -66,12 +66,12 @@ def test_the_pack_judges_an_answer_within_5_ms():
     checks = checks_of("medical_coding")
     answer = "Code: B42.81\nRationale: " + "cerebral sporotrichosis with meningitis, not B42.9. " * 40
 
-    started = time.perf_counter()
+    started = time.process_time()
     for _ in range(20):
         for check in checks:
             check.judge(case(answer))
 
-    assert (time.perf_counter() - started) / 20 < 0.005
+    assert (time.process_time() - started) / 20 < 0.005
 
 
 def test_the_release_has_its_74719_billable_codes():
