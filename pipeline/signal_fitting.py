@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from assurance.signal_stack import StackFit, fit_signal_stack
 from core.errors import DataError, NotEnoughLabels
+from pipeline.measuring import Matched
 from verifiers.doubt.gauge import signals_of
 from verifiers.verdict import CheckResult
 
@@ -52,6 +53,25 @@ def fit_from_verdicts(
         np.array([is_wrong[name] for name in judged], dtype=bool),
         groups=np.array([bound.get(name, name) for name in judged]),
         seed=seed,
+    )
+
+
+def stack_of(rows: Matched) -> StackFit:
+    """The stack over the verdicts that experts judged, one row a group.
+
+    Raises:
+        DataError, NotEnoughLabels: as `fit_from_verdicts`.
+    """
+    checks = {str(row["id"]): row["checks"] for row in rows.verdicts}
+    return fit_from_verdicts(checks, dict(zip(checks, rows.is_bad, strict=True)))
+
+
+def stack_text(fit: StackFit) -> str:
+    """What the stack was fitted on, how well it tells answers that it did not see, and what it weighs."""
+    weights = ", ".join(f"{one.name} {one.weight:+.2f}" for one in fit.stack.signals)
+    return (
+        f"Stack of {len(fit.stack.signals)} signals on {fit.stack.n_labels} answers: AUROC {fit.auroc:.3f} on answers "
+        f"held out; weights {weights}."
     )
 
 

@@ -1,8 +1,12 @@
+import json
+
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from core.errors import DataError, NotEnoughLabels
 from core.suspicion_stack import read_stack
+from pipeline.measure_command import measure
 from pipeline.signal_fitting import fit_from_verdicts
 
 
@@ -73,6 +77,33 @@ def test_the_file_of_a_stack_is_read_back(tmp_path):
     (tmp_path / "stack.json").write_text(stack.model_dump_json())
 
     assert read_stack(tmp_path / "stack.json") == stack
+
+
+def test_the_command_writes_a_stack_that_can_be_read(tmp_path):
+    rows, wrong = verdicts(300)
+    said = [json.dumps({"id": name, "outcome": "pass", "checks": rows[name]}) for name in rows]
+    graded = [
+        json.dumps(
+            {
+                "id": name,
+                "query": f"Question {name}",
+                "domain": "law",
+                "source": "expert",
+                "results": {"small": {"quality": 0.0 if bad else 1.0}},
+            }
+        )
+        for name, bad in wrong.items()
+    ]
+    (tmp_path / "verdicts.jsonl").write_text("\n".join(said))
+    (tmp_path / "graded.jsonl").write_text("\n".join(graded))
+    files = [str(tmp_path / name) for name in ("verdicts.jsonl", "graded.jsonl", "stack.json")]
+
+    result = CliRunner().invoke(
+        measure, [files[0], "--experts", files[1], "--weak", "small", "--stack", files[2]], catch_exceptions=False
+    )
+
+    assert "Stack of 3 signals on 300 answers: AUROC 0.8" in result.output
+    assert read_stack(tmp_path / "stack.json").read >= {"second", "soft_findings"}
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"signals": [], "intercept": NaN}', "[1]"])
