@@ -64,19 +64,21 @@ def _controller(settings: "RunSettings", reference: str) -> "Controller":
     from core.store import open_store
     from gateway.controller import Controller, Guard
     from gateway.decision_log import DecisionLog
-    from verifiers.packs import checks_of
-    from verifiers.stakes.policy import StakesPolicy
+    from gateway.wiring import recheck_for
+    from verifiers.stakes.sources import stakes_policy
 
-    pack = settings.verifiers.pack
-    stakes = StakesPolicy(
-        default=Stakes(settings.verifiers.stakes),
-        domains={domain: Stakes(settings.verifiers.stakes) for domain in settings.data.target_domains},
+    bundle = _bundle(settings, reference)
+    default = Stakes(settings.verifiers.stakes)
+    stakes = stakes_policy(
+        *(settings.verifiers.pack, settings.verifiers.policy),
+        default=default,
+        domains=dict.fromkeys(settings.data.target_domains, default),
     )
     return Controller(
         weak=_upstream("weak", settings.pair.weak),
         strong=_upstream("strong", settings.pair.strong),
-        routers={settings.router.family: _bundle(settings, reference)},
-        guard=Guard(checks=() if pack == "none" else checks_of(pack), stakes=stakes),
+        routers={settings.router.family: bundle},
+        guard=Guard(recheck=recheck_for(settings, bundle), stakes=stakes),
         decisions=DecisionLog(open_store(settings.store_url)),
         domains=settings.data.target_domains,
     )
@@ -96,16 +98,16 @@ def _upstream(role: str, model: "ModelSettings") -> "Upstream":
 def _bundle(settings: "RunSettings", reference: str) -> "RoutingBundle | None":
     from core.errors import PreceptorError
     from gateway.certified import recheck_fault
-    from models.bundle import load_bundle
-    from models.registry import fetch_bundle
+    from gateway.wiring import load_deciding
+    from verifiers.assembling import pack_hash
 
-    cache = settings.folder / settings.name / "bundles"
     try:
-        bundle = load_bundle(fetch_bundle(reference, tracking_uri=settings.mlflow.tracking_uri, cache=cache))
+        bundle = load_deciding(settings, reference)
     except PreceptorError as error:
         click.echo(f"preceptor: {error}\nUntil it is served with a bundle, the strong model answers all.", err=True)
         return None
-    if fault := recheck_fault(bundle.certificate, bundle.papers.verifier, settings.verifiers.pack):
+    pack = settings.verifiers.pack
+    if fault := recheck_fault(bundle.certificate, bundle.papers.verifier, (pack, pack_hash(pack))):
         click.echo(f"preceptor: {fault}\nUntil then the strong model answers all.", err=True)
         return None
     click.echo(f"Deciding with {reference} ({bundle.sha256[:12]})", err=True)

@@ -60,6 +60,9 @@ def town(tmp_path_factory: pytest.TempPathFactory, empty_mlflow: Path) -> Path:
     write(folder / "clinic" / "known.jsonl", [{"item": "task-2", "verdict": "strong_better"}])
     (folder / "clinic" / "coding.md").write_text("Code what the note says.\n", encoding="utf-8")
     write(folder / "demo-work" / "queries.jsonl", [{"query": "Injury by noodles"}])
+    asked = [{"query": f"Bill claim {n}.", "stakes": "high"} for n in range(200)]
+    asked += [{"query": f"Say hello {n} times.", "stakes": "low"} for n in range(40)]
+    write(folder / "demo-work" / "stakes.jsonl", asked)
     write(folder / "demo-work" / "answers.jsonl", [{"id": "1", "query": "Code gout.", "answer": "Code: M10.9"}])
     graded = {"lexical-coder": {"quality": 1.0}}
     write(folder / "demo-work" / "graded.jsonl", [{"id": "1", "query": "Code gout.", "results": graded}])
@@ -121,7 +124,7 @@ IN_ORDER = (
     *("prioritise", "feedback"),
     *("people add", "people verify", "people qualify", "people grant", "people revoke"),
     *("people invite", "people list", "people retire"),
-    *("promote", "rollback", "verify", "measure"),
+    *("promote", "rollback", "verify", "policy test", "policy fit", "measure"),
     *("ledger keygen", "ledger anchor", "ledger verify", "ledger list", "ledger export"),
     *("store status", "store upgrade"),
 )

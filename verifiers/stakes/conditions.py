@@ -14,8 +14,11 @@ from pydantic import ConfigDict, Field, JsonValue, field_validator, model_valida
 from core.records import Record
 from verifiers.stakes.entities import ENTITIES
 from verifiers.stakes.money import amounts_of
-from verifiers.stakes.patterns import compile_bounded
+from verifiers.stakes.patterns import MAX_WAYS_OF_WHOLE, compile_bounded
 from verifiers.stakes.phrases import Words, parts_of
+
+MAX_WHOLE_CHARS = 300
+"""Longest text that has a form as a whole."""
 
 Scalar = str | int | float | bool
 
@@ -84,6 +87,10 @@ class Condition(Record):
     """A bounded regular expression matches a reading of the text (`verifiers.stakes.patterns`)."""
     case: Literal["ignore", "exact"] | None = None
     """Whether `regex` minds upper and lower case; unset: it does not."""
+    whole: tuple[str, ...] | None = Field(None, min_length=1)
+    """Every reading of the text is, from its first to its last letter, of one of these forms: bounded regular
+    expressions, case and a mark at the end ignored. What is added to such a text ends it; one of more than 300 letters
+    has no form."""
     words: tuple[str, ...] | None = Field(None, min_length=1)
     """One of these phrases stands in the text, by whole words; `deny*` is every word that begins so."""
     near: Nearness | None = None
@@ -124,6 +131,8 @@ class Condition(Record):
             raise ValueError(f"there is no entity '{self.entity}'; there are {', '.join(ENTITIES)}")
         if self.regex is not None:
             compile_bounded(self.regex, ignores_case=self.case != "exact")
+        for form in self.whole or ():
+            compile_bounded(form, max_ways=MAX_WAYS_OF_WHOLE)
         return self
 
     def holds(self, asked: Asked) -> bool | None:
@@ -140,11 +149,12 @@ class Condition(Record):
     def can_be_disarmed(self) -> bool:
         """Whether a client can write something that keeps it from holding."""
         parts = (*(self.any or ()), *(self.all or ()))
-        return self.negated is not None or any(part.can_be_disarmed for part in parts)
+        is_loose = self.negated is not None and self.negated.whole is None
+        return is_loose or any(part.can_be_disarmed for part in parts)
 
     @property
     def _reads_text(self) -> bool:
-        return any(self._has(name) for name in ("regex", "words", "near", "entity"))
+        return any(self._has(name) for name in ("regex", "whole", "words", "near", "entity"))
 
     def _has(self, name: str) -> bool:
         return getattr(self, name) is not None
@@ -153,6 +163,8 @@ class Condition(Record):
         if self.regex is not None:
             pattern = compile_bounded(self.regex, ignores_case=self.case != "exact")
             return any(pattern.search(text) for text in asked.texts)
+        if self.whole is not None:
+            return bool(asked.texts) and all(_has_form(text, self.whole) for text in asked.texts)
         if self.words is not None:
             return any(words.has_any(self.words) for words in asked.words)
         if self.near is not None:
@@ -183,6 +195,13 @@ class Condition(Record):
         if self.gt is not None or self.ge is not None:
             return number > ordering.value or (self.ge is not None and number == ordering.value)
         return number < ordering.value or (self.le is not None and number == ordering.value)
+
+
+def _has_form(text: str, forms: Sequence[str]) -> bool:
+    if len(text) > MAX_WHOLE_CHARS:
+        return False
+    bare = text.rstrip(" .?!")
+    return any(compile_bounded(form, max_ways=MAX_WAYS_OF_WHOLE).fullmatch(bare) for form in forms)
 
 
 def _some(parts: Any) -> bool | None:  # noqa: ANN401 - a generator, so that it ends at the first yes

@@ -122,6 +122,6 @@ def _classified(policy: StakesPolicy, asked: Asked) -> tuple[float | None, dict[
         probability = max((classifier.probability(words) for words in asked.words), default=0.0)
     except Exception:  # noqa: BLE001 - a classifier that breaks says nothing
         probability = math.nan
-    if not 0.0 <= probability <= 1.0:
+    if not isinstance(probability, float) or not 0.0 <= probability <= 1.0:
         return None, {"classifier.fault": policy.on_error}
     return probability, {"classifier.high": Stakes.HIGH} if probability >= classifier.high_if_p_at_least else {}

@@ -4,6 +4,7 @@
 |---|---|
 | money | an amount of money; with `at_least`, one that large (no currency is converted) |
 | drug_dose | a number with a unit in which drugs are measured |
+| drug_name | a medicine by its name or the ending of its name, or words such as antibiotic and blood thinner |
 | dose_by_weight | a dose by weight, surface or time: mg/kg, units/h |
 | court_deadline | a time limit beside something that is filed, served or answered |
 | icd10cm_code | a code of the form of ICD-10-CM, with its dot |
@@ -25,6 +26,16 @@ _UNIT = (
     r"|micrograms?|millilit(?:er|re)s?)"
 )
 _DOSE = re.compile(rf"(?<![\w.])\d[\d.,]{{0,9}}[ -]?{_UNIT}\b(?!/dl|/l\b)", re.IGNORECASE)
+_DRUG = re.compile(
+    r"\b[a-z]{2,14}(?:cillin|mycin|micin|oxacin|azole|pril|sartan|olol|statin|dipine|zepam|zolam|triptyline|oxetine|traline"
+    r"|zolid|[aiouy]vir|[a-z]mab|tinib|glutide|gliflozin|gliptin|parin|xaban|gatran|profen|caine|cycline|[ln]isone|olone"
+    r"|azine|setron|tidine|prazole|dronate|fibrate|thiazide)s?\b"
+    r"|\b(?:digoxin|insulin|heparin|warfarin|morphine|fentanyl|oxycodone|hydrocodone|tramadol|methadone|paracetamol|tylenol"
+    r"|acetaminophen|aspirin|lithium|potassium|saline|methotrexate|metformin|furosemide|phenytoin|valproate|levothyroxine"
+    r"|epinephrine|norepinephrine|dopamine|naloxone|ketamine|propofol|chemo(?:therapy)?|antibiotics?|blood thinners?"
+    r"|painkillers?|steroids?|opioids?|sedatives?|vaccines?|alteplase|tpa)\b",
+    re.IGNORECASE,
+)
 _BY_WEIGHT = re.compile(
     rf"\b{_UNIT} ?(?:/|per) ?(?:kg|kilo(?:gram)?s?|m2|m\^2|lb|pounds?|hr?|hours?|min|minutes?|day|dose)\b"
     r"|\b(?:mg|mcg|ug|\u03bcg|units?)kg\b",
@@ -129,6 +140,7 @@ def _has_money(text: str) -> bool:
 ENTITIES: Mapping[str, Callable[[str], bool]] = {
     "money": _has_money,
     "drug_dose": lambda text: _DOSE.search(text) is not None,
+    "drug_name": lambda text: _DRUG.search(text) is not None,
     "dose_by_weight": lambda text: _BY_WEIGHT.search(text) is not None,
     "court_deadline": _is_court_deadline,
     "icd10cm_code": lambda text: _ICD.search(text) is not None,

@@ -33,6 +33,9 @@ _TIMES = {
     "lakh": 1e5,
     "crore": 1e7,
 }
+_LARGE = frozenset(("million", "millions", "billion", "billions", "trillion", "mio", "mln", "bn", "lakh", "crore"))
+"""Scales that make an amount of a number without a currency."""
+
 _TEENS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 _TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 _NUMBERS = {
@@ -52,7 +55,7 @@ def amounts_of(text: str) -> Iterator[float]:
     """
     for match in _FIGURE.finditer(text):
         scale = _times(match["scale"])
-        if match["before"] or match["after"] or (scale >= 1e5 and len(match["scale"]) > 1):
+        if match["before"] or match["after"] or (match["scale"] or "").lower() in _LARGE:
             yield number_of(match["number"]) * scale
     for match in _GLUED.finditer(text):
         yield number_of(match["number"]) * _times(match["scale"])
