@@ -44,7 +44,7 @@ def ledger(world: Path) -> list[str]:
 
 
 def test_a_killed_run_goes_on_where_it_stopped_under_the_same_mlflow_run(journey):
-    assert journey["ran"] == ["train", "calibrate", "certify", "evaluate", "register", "promote"]
+    assert journey["ran"] == ["train", "calibrate", "suspect", "certify", "evaluate", "register", "promote"]
     assert "embed: inputs unchanged" in journey["stderr"]
     assert journey["registered"]["run_id"] == journey["killed"]["run_id"]
 
