@@ -1,4 +1,4 @@
-"""Checks of figures: arithmetic, percentages, totals, units, doses, dates, identifiers, and whether numbers are grounded."""
+"""Checks of figures: arithmetic, percentages, totals, units, doses, dates, identifiers, and what numbers rest on."""
 
 from collections.abc import Mapping
 

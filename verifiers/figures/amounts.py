@@ -34,7 +34,7 @@ NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
 """A number as English texts write it; a minus sign is read apart."""
 
 _AMOUNT = re.compile(
-    rf"(?<![A-Za-z0-9_.,#])(?<![A-Za-z]-)(?P<minus>[-\u2212\u2013](?=[$€£¥.\d]))?"
+    rf"(?=[-\u2212\u2013$€£¥.\dUEG ])(?<![A-Za-z0-9_.,#])(?<![A-Za-z]-)(?P<minus>[-\u2212\u2013](?=[$€£¥.\d]))?"
     rf"(?P<currency>US\$|USD ?|EUR ?|GBP ?|[$€£¥])?(?P<inner>\s?[-\u2212](?=\d)|\s)?(?P<number>{NUMBER})(?![.,]?\d)"
 )
 _ORDINAL = re.compile(r"(?:st|nd|rd|th)\b", re.I)

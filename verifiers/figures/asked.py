@@ -1,4 +1,4 @@
-"""What a question asks of a table: the operation, the years, and the words that name rows and columns. Judges nothing."""
+"""What a question asks of a table: the operation, the years, and the words of rows and columns. Judges nothing."""
 
 import re
 from enum import StrEnum
@@ -34,17 +34,32 @@ _YEAR = re.compile(
     r"(?<![\d,.$])(?:fy\s?|f|fiscal\s+(?:year\s+)?)?((?:19|20)\d\d)(?![\d,]|\.\d)|(?<![\w])(?:fy|f)'?(\d\d)(?!\d)", re.I
 )
 _RANGE = re.compile(r"((?:19|20)\d\d)\s*(?:-|\u2013|to|through|until)\s*(?:[a-z]+\s+\d{1,2},\s+)?((?:19|20)\d\d)", re.I)
+_KIND = r"(?:change|increase|decrease|growth|difference|decline|rise)"
 _PATTERNS = (
-    (Wanted.COUNT, r"^\W*how many (?:of |years|quarters|periods|items|segments|types|categories|countries)|\bnumber of years\b"),
-    (Wanted.CHANGE, r"\b(?:percent\w*|%|relative|year[- ]on[- ]year|yoy) (?:\w+[ -]){0,2}?(?:change|increase|decrease|growth|difference|decline|rise)"
-                    r"|\bgrowth rate|\b(?:change|increase|decrease|grow|difference)\w* (?:\w+ ){0,2}?in percent(?:age)?\b(?! of)"
-                    r"|\b(?:what|which|how many) percent\w* (?:did|has|have)|\bby what percent"),
-    (Wanted.SHARE, r"\bratio\b|\bproportion\b|\bas an? (?:percent\w*|proportion|share) of\b|\bpercent\w* (?:constitution |share )?(?:of|does|do|is|are|was|were)\b"
-                   r"|\bpercentage .{2,80}? (?:out of|over|in|among|to) |\bshare of\b|\bfraction of\b|\bconstitut"),
-    (Wanted.DIFFERENCE, r"\bchange[sd]?\b|\bdifference\b|\bincrease[sd]?\b|\bdecrease[sd]?\b|\bhow much (?:more|less|higher|lower)\b|\bgrow\b|\bgrew\b"),
+    (
+        Wanted.COUNT,
+        r"^\W*how many (?:of |years|quarters|periods|items|segments|types|categories|countries)|\bnumber of years\b",
+    ),
+    (
+        Wanted.CHANGE,
+        rf"\b(?:percent\w*|%|relative|year[- ]on[- ]year|yoy) (?:\w+[ -]){{0,2}}?{_KIND}|\bgrowth rate"
+        r"|\b(?:change|increase|decrease|grow|difference)\w* (?:\w+ ){0,2}?in percent(?:age)?\b(?! of)"
+        r"|\b(?:what|which|how many) percent\w* (?:did|has|have)|\bby what percent",
+    ),
+    (
+        Wanted.SHARE,
+        r"\bratio\b|\bproportion\b|\bas an? (?:percent\w*|proportion|share) of\b|\bshare of\b|\bfraction of\b"
+        r"|\bpercent\w* (?:constitution |share )?(?:of|does|do|is|are|was|were)\b|\bconstitut"
+        r"|\bpercentage .{2,80}? (?:out of|over|in|among|to) ",
+    ),
+    (
+        Wanted.DIFFERENCE,
+        r"\bchange[sd]?\b|\bdifference\b|\bincrease[sd]?\b|\bdecrease[sd]?\b|\bgrow\b|\bgrew\b"
+        r"|\bhow much (?:more|less|higher|lower)\b",
+    ),
     (Wanted.AVERAGE, r"\b(?:average|mean)\b"),
     (Wanted.SUM, r"\b(?:sum of|altogether|combined|in total|total of|together)\b"),
-)  # fmt: skip
+)
 _COMPILED = tuple((wanted, re.compile(pattern, re.I)) for wanted, pattern in _PATTERNS)
 _NAMES = {
     Wanted.CHANGE: re.compile(r"%|\bpercent|\bchange|\bgrowth|\bincrease|\bdecrease", re.I),
@@ -60,7 +75,15 @@ _UNSIGNED = re.compile(
     r"\bdifference\b|\bhow much (?:did|has|have)\b.*\b(?:increase|decrease|change|decline)|\bby how much\b", re.I
 )
 _STOP = frozenset(
-    ["a", "an", "the", "of", "in", "on", "at", "to", "for", "from", "by", "with", "and", "or", "is", "are", "was", "were", "be", "been", "do", "does", "did", "has", "have", "had", "what", "which", "how", "much", "many", "who", "when", "where", "its", "their", "our", "year", "years", "ended", "end", "fiscal", "between", "over", "during", "per", "as", "than", "that", "this", "these", "both", "company", "respective", "amount", "amounts", "value", "values", "number", "percent", "percentage", "change", "changes", "difference", "increase", "decrease", "average", "mean", "sum", "ratio", "proportion", "constitution", "among", "compared", "expressed", "nominal", "net_difference", "period", "periods", "year-on-year", "million", "thousand", "billion", "usd", "dollars", "dollar", "total_of", "december", "june", "march", "september"]
+    word
+    for line in (
+        "a an the of in on at to for from by with and or is are was were be been do does did has have had what",
+        "which how much many who when where its their our year years ended end fiscal between over during per as than that this",
+        "these both company respective amount amounts value values number percent percentage change changes difference",
+        "increase decrease average mean sum ratio proportion constitution among compared expressed nominal period",
+        "periods million thousand billion usd dollars dollar december june march september",
+    )
+    for word in line.split()
 )
 _WORD = re.compile(r"[a-z][a-z0-9]*|\d+(?:-\d+)?")
 

@@ -43,7 +43,10 @@ def candidates_of(question: Question, source: str) -> list[Candidate]:
 
 
 def _of_table(question: Question, lines: Sequence[Line]) -> Iterator[Candidate]:
-    rows, columns = _named([l for l in lines if not l.is_column]), _named([l for l in lines if l.is_column])
+    rows, columns = (
+        _named([line for line in lines if not line.is_column]),
+        _named([line for line in lines if line.is_column]),
+    )
     if not rows and not columns:
         return
     wanted = question.wanted
@@ -168,7 +171,7 @@ def _shares(question: Question, lines: Sequence[Line]) -> Iterator[Candidate]:
                 for other in bottom.cells:
                     if getattr(one, attribute) == getattr(other, attribute) and one.table == other.table:
                         yield from (
-                            Candidate(a.value / b.value * 100, False)
+                            Candidate(a.value / b.value * 100, is_signed=False)
                             for a, b in ((one, other), (other, one))
                             if b.value
                         )

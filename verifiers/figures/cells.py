@@ -16,6 +16,7 @@ READ_CELLS = 1_500
 
 class Cell(NamedTuple):
     """One number of a table. `label` are the words of its row, `heading` those of its column, `section` those above.
+
     `names` is the row's label and the column's heading as written.
     """
 
@@ -91,12 +92,11 @@ def lines_of(cells: Iterable[Cell], words: frozenset[str], weights: dict[str, fl
     return sorted(found, key=lambda line: -line.score)
 
 
-def weights_of(cells: Iterable[Cell]) -> dict[str, float]:
+def weights_of(cells: Sequence[Cell]) -> dict[str, float]:
     """How telling each word of the labels is: one over the square root of the rows and columns that have it."""
-    counts = Counter(
-        word for words in {(c.table, c.row, c.label) for c in cells} | {(c.table, -1 - c.column, c.heading) for c in cells}
-        for word in words[2]
-    )  # fmt: skip
+    rows = {(cell.table, cell.row, cell.label) for cell in cells}
+    columns = {(cell.table, -1 - cell.column, cell.heading) for cell in cells}
+    counts = Counter(word for _, _, words in rows | columns for word in words)
     return {word: 1 / count**0.5 for word, count in counts.items()}
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from datetime import date
+from itertools import pairwise
 
 from verifiers.figures.dates_of_text import TextDate
 
@@ -45,6 +46,7 @@ _LABEL = re.compile(
 _RELATIVE = re.compile(
     r"\b(?:after|before|following|prior to|since|until|from|of|post)[\s-]+(?:the |his |her |their |its )?$", re.I
 )
+_DEADLINE = re.compile(r"\b(?:by|must|shall|until|within|no later than|on or before|through|before|after)\b", re.I)
 _NEAR_CHARACTERS = 45
 
 
@@ -68,7 +70,7 @@ def out_of_order(days: dict[str, set[date]]) -> Iterator[tuple[str, date, str, d
     """Pairs of labels whose days lie the wrong way round, where each label has one day."""
     for chain in ORDERS:
         present = [(name, next(iter(days[name]))) for name in chain if len(days.get(name, ())) == 1]
-        for (first, earlier), (second, later) in zip(present, present[1:], strict=False):
+        for (first, earlier), (second, later) in pairwise(present):
             if earlier > later:
                 yield first, earlier, second, later
 
@@ -84,6 +86,12 @@ def _labels(text: str, dates: Sequence[TextDate]) -> Iterator[tuple[str, TextDat
         after = re.match(r"\s*\((?P<inner>[^()\d]{3,30})\)", text[dated.end : min(following, dated.end + 34)])
         if after is not None and (named := _LABEL.search(after["inner"])):
             yield str(named.lastgroup), dated
+        elif (
+            matches
+            and _DEADLINE.search(before, matches[-1].end())
+            and matches[-1].lastgroup not in {"due", "answer_due"}
+        ):
+            pass
         elif matches and not _RELATIVE.search(before[: matches[-1].start()]):
             yield str(matches[-1].lastgroup), dated
         previous_end = dated.end

@@ -6,15 +6,17 @@ It knows no holidays and no court's calendar.
 import re
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
+from itertools import pairwise
 
 from verifiers.case import Case
 from verifiers.chain import CheckResult, Price
 from verifiers.figures.amounts import READ_CHARACTERS
 from verifiers.figures.date_labels import labelled, out_of_order
 from verifiers.figures.date_terms import DURATION, Term, reached, term_of, terms_of
-from verifiers.figures.dates_of_text import TextDate, dates_of
+from verifiers.figures.dates_of_text import TextDate
 from verifiers.figures.finding import Finding, conclude
 from verifiers.figures.grounds import READ_SOURCE, grounds_of
+from verifiers.figures.reading import answer_dates, source_dates
 
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _DAY_NAMES = "|".join(name[:3] + (f"(?:{name[3:]})?" if name[:3] != "tue" else "(?:s(?:day)?)?") for name in _DAYS)
@@ -24,7 +26,8 @@ _WEEKDAY_AFTER = re.compile(
     re.I,
 )
 _LEADS_TO = re.compile(
-    r"\s*[,)]?\s*(?:is|was|=|equals|falls on|fell on|would be|will be|comes to|lands on|gives|expires on|ends on|i\.e\.,?|:)"
+    r"\s*[,)]?\s*(?:is|was|=|equals|falls on|fell on|would be|will be|comes to|lands on|gives|expires on|ends on"
+    r"|i\.e\.,?|:)"
     rf"\s*(?:on\s+)?(?:(?:{_DAY_NAMES})\.?,?\s+)?(?:the\s+)?$",
     re.I,
 )
@@ -34,7 +37,8 @@ _TERM_BEFORE = re.compile(
     re.I,
 )
 _TERM_BETWEEN = re.compile(
-    rf"\s*(?:,|is|was|falls|=|,?\s*which is|,?\s*being)\s*{DURATION}\s+(?P<way>from|after|following|before|prior to)\s+$",
+    rf"\s*(?:,|is|was|falls|=|,?\s*which is|,?\s*being)\s*{DURATION}\s+"
+    r"(?P<way>from|after|following|before|prior to)\s+$",
     re.I,
 )
 _PLUS = re.compile(rf"\s*(?P<way>\+|plus|-|minus)\s*{DURATION}\s*(?:=|is|gives|equals)\s*$", re.I)
@@ -42,8 +46,9 @@ _SPAN = re.compile(rf"\s*(?:is|=|equals|was|are|\()\s*{DURATION}", re.I)
 
 
 class Dates:
-    """Fails on an impossible date, a wrong weekday, a wrong order or a wrong term; a date that rests on nothing in the
-    source is not decided, or fails where the pack says `ungrounded: fail`.
+    """Fails on an impossible date, a wrong weekday, a wrong order or a wrong term.
+
+    A date that rests on nothing in the source is not decided, or fails where the pack says `ungrounded: fail`.
     """
 
     id = "figures.dates"
@@ -56,7 +61,7 @@ class Dates:
     def judge(self, case: Case) -> CheckResult:
         """Pass when nothing is wrong with the dates."""
         text = case.answer[:READ_CHARACTERS]
-        dates = dates_of(text)
+        dates = answer_dates(text)
         findings: list[Finding] = []
         if dates:
             findings += _impossible(dates)
@@ -69,7 +74,7 @@ class Dates:
 
     def _against_source(self, case: Case, text: str, dates: Sequence[TextDate]) -> Iterator[Finding]:
         grounds = grounds_of(case)
-        known = dates_of(grounds, read=READ_SOURCE)
+        known = source_dates(grounds)
         here, there = labelled(text, dates), labelled(grounds, known)
         for first, earlier, second, later in out_of_order({**there, **here}):
             if first in here or second in here:
@@ -121,7 +126,7 @@ def _weekdays(text: str, dates: Sequence[TextDate]) -> Iterator[Finding]:
 
 def _terms(text: str, dates: Sequence[TextDate]) -> Iterator[Finding]:
     """Statements of two dates and a term: `30 days from A is B`, `B is 30 days after A`, `A + 30 days = B`."""
-    for first, second in zip(dates, dates[1:], strict=False):
+    for first, second in pairwise(dates):
         start, end = first.whole, second.whole
         if start is None or end is None or second.start - first.end > 90:
             continue

@@ -1,8 +1,8 @@
 """figures.derived: a numeric answer is one that its question's operation gives over the table or text of the source.
 
-The question names an operation (change, percentage change, difference, average, sum, share, count, or a value to look up),
-rows, columns and years. An answer that none of the values so derived confirms cannot be decided. It confirms by numbers
-alone, and only questions about one number.
+The question names an operation (change, percentage change, difference, average, sum, share, count, or a value to look
+up), rows, columns and years. An answer that none of the values so derived confirms cannot be decided. It confirms by
+numbers alone, and only questions about one number.
 """
 
 import re
@@ -27,8 +27,8 @@ _POWERS = tuple(Decimal(10) ** power for power in (-9, -6, -3, 0, 3, 6, 9))
 class Derived:
     """Passes when the derived values hold the answer's number to `tolerance`; otherwise it cannot be decided.
 
-    `tolerance` is relative: 0.01 takes 20.1 for 20, as a reader who rounds does. With `signs: ignore` a fall of 5 passes
-    for a change of -5 stated without its sign.
+    `tolerance` is relative: 0.01 takes 20.1 for 20, as a reader who rounds does. With `signs: ignore` a fall of 5
+    passes for a change of -5 stated without its sign.
     """
 
     id = "figures.derived"

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 from verifiers.case import Case
 from verifiers.chain import CheckResult, Price
-from verifiers.figures.amounts import READ_CHARACTERS, Amount, agree, amounts_of
-from verifiers.figures.dates_of_text import dates_of
+from verifiers.figures.amounts import READ_CHARACTERS, Amount, agree
 from verifiers.figures.finding import Finding, conclude, number
 from verifiers.figures.grounds import grounds_of
+from verifiers.figures.reading import answer_amounts
 from verifiers.figures.units import convert, dimension_of
 
 _WORDS = {
@@ -60,6 +60,8 @@ class Doses:
     def judge(self, case: Case) -> CheckResult:
         """Pass when every dose of the answer follows, or there is nothing to compute it from."""
         text = case.answer[:READ_CHARACTERS]
+        if not any(mass in text for mass in ("mg", "mcg", "µg", "mL", "ml", " g", "gram", "units")):
+            return conclude(self.id, [], n_checked=0, nothing="no_doses", required=self._required, text=case.answer)
         grounds = grounds_of(case)[:READ_CHARACTERS]
         stated = _amounts(text)
         known = _amounts(grounds)
@@ -89,7 +91,7 @@ class _Facts(NamedTuple):
 
 
 def _amounts(text: str) -> list[Amount]:
-    return amounts_of(text, without=[(d.start, d.end) for d in dates_of(text)])
+    return list(answer_amounts(text))
 
 
 def _facts(text: str, grounds: str, stated: Sequence[Amount], known: Sequence[Amount]) -> _Facts | None:

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from verifiers.figures.amounts import NUMBER, READ_CHARACTERS
 from verifiers.figures.units import SCALES
 
-OPERATORS = {"+": "+", "-": "-", "\u2212": "-", "\u2013": "-", "*": "*", "×": "*", "·": "*", "x": "*", "X": "*", "/": "/",
-             "÷": "/", "^": "**", "**": "**"}  # fmt: skip
+OPERATORS = {"+": "+", "-": "-", "\u2212": "-", "\u2013": "-", "*": "*", "×": "*", "·": "*", "x": "*", "X": "*",
+             "/": "/", "÷": "/", "^": "**", "**": "**"}  # fmt: skip
 SPOKEN = {"plus": "+", "minus": "-", "less": "-", "times": "*", "multiplied by": "*", "divided by": "/"}
 EQUALS = {
     "is",

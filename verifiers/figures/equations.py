@@ -3,16 +3,27 @@
 What cannot be read with certainty (variables, mixed units, dates) is left out, never called wrong.
 """
 
+import re
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import lru_cache
 from typing import NamedTuple
 
 from verifiers.figures.equation_tokens import Token, calculator_marks, plain, tokens_of
 from verifiers.figures.equation_values import Side, mixes_units, readings_of, says
+from verifiers.figures.sentences import sentences_of
 from verifiers.figures.units import unit_at
 
 READ_EQUATIONS, _UNIT_WORDS = 60, 6
 """Equations that are recomputed, and words that may stand between a number and the next operator."""
+
+
+_MAY_STATE = re.compile(
+    r"[\d)][^=≈→]{0,80}[-+*/×·÷^xX\u2212\u2013%][^=≈→]{0,80}[=≈→]|[\d%]\W{0,2}(?:\w+\W){0,3}?"
+    r"(?:[-+*/×·÷^xX\u2212]|plus|minus|less|times|multiplied by|divided by|of) [^.]{0,40}?"
+    r"(?:is|equals?|gives|makes|leaves|yields|totals|comes to|are|was|results in)\b"
+)
+"""What a sentence has that may hold an equation; the others are not taken apart."""
 
 
 class Equation(NamedTuple):
@@ -32,11 +43,20 @@ def equations_of(text: str) -> list[Equation]:
     >>> [(str(e.stated), e.holds) for e in equations_of("12.5 + 7.5 = 20, and $1,200 less 15% is $1,030.")]
     [('20', True), ('1030', False)]
     """
+    return list(_equations(text))
+
+
+@lru_cache(maxsize=4)
+def _equations(text: str) -> tuple[Equation, ...]:
     known: dict[Decimal, Decimal] = {}
-    found = _of_plain(plain(text), known)
+    found: list[Equation] = []
+    body = plain(text)
+    for start, end in sentences_of(body):
+        if _MAY_STATE.search(body, start, end):
+            found += [e._replace(start=e.start + start, end=e.end + start) for e in _of_plain(body[start:end], known)]
     for mark in calculator_marks(text):
         found += [equation._replace(start=0, end=0) for equation in _of_plain(mark, known)]
-    return found[:READ_EQUATIONS]
+    return tuple(found[:READ_EQUATIONS])
 
 
 def _of_plain(text: str, known: dict[Decimal, Decimal]) -> list[Equation]:
@@ -120,9 +140,11 @@ def _right_of(tokens: Sequence[Token], index: int) -> Side | None:
             if n_words > (_UNIT_WORDS if taken else 2):
                 break
             continue
-        if (token.kind == "number" and (last is None or last.kind in {"operator", "open"})) or (token.kind == "operator" and (
-            (last is None and token.text == "-") or (last is not None and last.kind in {"number", "close"})
-        )):
+        begins = last is None or last.kind in {"operator", "open"}
+        is_operator = token.kind == "operator" and (
+            token.text == "-" if last is None else last.kind in {"number", "close"}
+        )
+        if (token.kind == "number" and begins) or is_operator:
             taken.append(token)
         elif token.kind == "open" and (last is None or last.kind == "operator") and n_words == 0:
             depth += 1
@@ -146,8 +168,9 @@ def _right_of(tokens: Sequence[Token], index: int) -> Side | None:
 
 
 def _is_sentence(tokens: Sequence[Token], index: int, left: Side) -> bool:
-    """Whether `is` after the expression states its result: at most two words stand between, and its operators stand
-    apart, as in `300 / 4`, not as in `120/80`.
+    """Whether `is` after the expression states its result.
+
+    At most two words stand between, and its operators stand apart, as in `300 / 4`, not as in `120/80`.
     """
     if all(token.kind == "word" for token in tokens[max(0, index - 3) : index]):
         return False

@@ -134,7 +134,8 @@ def _called(name: str, values: Sequence[Decimal]) -> Decimal:
     if name == "abs" and len(values) == 1:
         return abs(values[0])
     if name in {"min", "max", "sum"} and values:
-        return _within({"min": min, "max": max, "sum": sum}[name](values) + Decimal(0))
+        chosen = min(values) if name == "min" else max(values) if name == "max" else sum(values, Decimal(0))
+        return _within(chosen + Decimal(0))
     raise ExpressionError(_refusal("calls what is not read", "use round, min, max, abs or sum"))
 
 

@@ -14,8 +14,8 @@ from verifiers.figures.equations import Equation, equations_of
 from verifiers.figures.finding import Finding, conclude, number
 
 _MARKER = re.compile(
-    r"(?:####\s*|\\boxed\s*\{|\b(?:final |correct )?answer(?:\s+is|\s*:|\s+would be)\s*:?\s*|(?:^|[.!?]\s)\s*(?:therefore|thus|hence|so|in total|"
-    r"overall|in conclusion)\b[^\n]*?(?=[-$€£]?\d))",
+    r"(?:####\s*|\\boxed\s*\{|\b(?:final |correct )?answer(?:\s+is|\s*:|\s+would be)\s*:?\s*"
+    r"|(?:^|[.!?]\s)\s*(?:therefore|thus|hence|so|in total|overall|in conclusion)\b[^\n]*?(?=[-$€£]?\d))",
     re.I | re.M,
 )
 _CUT_OFF = re.compile(r"(?:<<[^<>]*|[=+*/×÷]|\s-)\s*[$€£]?\s*$")
@@ -26,7 +26,7 @@ _FACTORS = tuple(
 
 
 class FinalAnswer:
-    """Fails when the stated final number is none that the shown working came to; not decided where the text breaks off."""
+    """Fails when the stated final number is none that the working came to; undecided where the text breaks off."""
 
     id = "figures.final"
     price = Price.FREE
@@ -52,7 +52,7 @@ class FinalAnswer:
 
 
 def _final(text: str) -> Amount | None:
-    """The number that the answer gives as its last word: after its last marker, the first or, in a sentence, the last."""
+    """The number that the answer gives as its last word, after its last marker."""
     markers = list(_MARKER.finditer(text))
     if not markers:
         return None

@@ -1,28 +1,31 @@
 """figures.grounded: every number of an answer stands in the source, follows from it, or is small and bare.
 
-A number follows when the answer's own arithmetic gives it, when it converts or rounds a number of the source, or when the
-operation that the sentence or the question names leads to it from numbers that stand together. It proves no relevance.
+A number follows when the answer's own arithmetic gives it, when it converts or rounds a number of the source, or when
+the operation that the sentence or the question names leads to it from numbers that stand together. It proves no
+relevance.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from itertools import islice
 
 from verifiers.case import Case
 from verifiers.chain import CheckResult, Price
-from verifiers.figures.amounts import READ_CHARACTERS, Amount, agree, amounts_of
-from verifiers.figures.dates_of_text import dates_of
+from verifiers.figures.amounts import READ_CHARACTERS, Amount, agree
 from verifiers.figures.equations import equations_of
 from verifiers.figures.finding import Finding, conclude, number
 from verifiers.figures.grounds import READ_SOURCE, grounds_of
 from verifiers.figures.identifier_spans import reference_spans
-from verifiers.figures.operations import named_operations, results_of
+from verifiers.figures.operations import Operation, is_run_sum, named_operations, rate_results, results_of
+from verifiers.figures.reading import answer_amounts, source_amounts, source_dates
 from verifiers.figures.sentences import sentences_of
 from verifiers.figures.units import convert, dimension_of
 from verifiers.figures.worded import worded_numbers
 
-READ_SOURCE_AMOUNTS, _GROUP, _SMALL = 3_000, 40, Decimal(12)
-"""Numbers of the source that are read, numbers of one row or sentence that are combined, and what is small."""
+_GROUP, _GROUPS, _SMALL = 40, 60, Decimal(12)
+"""Numbers of one row or sentence that are combined, rows and sentences,
+and what is small."""
 
 _CONSTANTS = frozenset(Decimal(n) for n in (7, 12, 24, 30, 52, 60, 100, 360, 365, 1000, 3600))
 """What turns days, hours, minutes and percentages into one another, and needs no source inside a stated equation."""
@@ -50,7 +53,7 @@ class Grounded:
     def judge(self, case: Case) -> CheckResult:
         """Pass when every number that counts is grounded."""
         text = case.answer[:READ_CHARACTERS]
-        stated = amounts_of(text, without=_holes(text))
+        stated = _without(answer_amounts(text), reference_spans(text))
         findings: list[Finding] = []
         nothing = "no_numbers"
         if stated:
@@ -62,7 +65,7 @@ class Grounded:
             else:
                 findings = [
                     Finding("number_not_in_source", is_hard=self._is_hard, evidence={"stated": number(amount.value)})
-                    for amount in ungrounded(text, stated, source, case.query.text)
+                    for amount in islice(ungrounded(text, stated, source, case.query.text), 1)
                 ]
         return conclude(
             self.id, findings, n_checked=len(stated), nothing=nothing, required=self._required, text=case.answer
@@ -80,11 +83,8 @@ class Source:
 
     def __init__(self, text: str) -> None:
         text = text[:READ_SOURCE]
-        dates = dates_of(text, read=READ_SOURCE)
-        holes = sorted(
-            [(d.start, d.end) for d in dates] + [span for span in reference_spans(text) if ":" in text[slice(*span)]]
-        )
-        self.amounts = amounts_of(text, without=holes, read=READ_SOURCE, most=READ_SOURCE_AMOUNTS)
+        dates = source_dates(text)
+        self.amounts = source_amounts(text)
         worded = worded_numbers(text)
         values = {abs(amount.value) for amount in self.amounts} | {abs(amount.shown) for amount in self.amounts}
         dated = {Decimal(part) for d in dates for part in (d.year, d.day) if part}
@@ -106,8 +106,12 @@ def ungrounded(text: str, stated: Sequence[Amount], source: Source, asked: str) 
     """The numbers of the answer that rest on nothing, in order."""
     computed: list[Decimal] | None = None
     own_groups: list[list[Amount]] | None = None
+    judged: set[tuple[Decimal, str]] = set()
     for amount in stated:
-        if _is_small(amount, source) or is_found(amount, source):
+        if (amount.value, amount.unit) in judged:
+            continue
+        judged.add((amount.value, amount.unit))
+        if _is_small(text, amount, source) or is_found(amount, source):
             continue
         if amount.value in _CONSTANTS and _is_operand(text, amount):
             continue
@@ -119,7 +123,7 @@ def ungrounded(text: str, stated: Sequence[Amount], source: Source, asked: str) 
             continue
         if own_groups is None:
             own_groups = _grouped(text, stated, sentences_back=1)
-        if not _follows(text, amount, own_groups, source, asked):
+        if not _follows(text, amount, stated, own_groups, source, asked):
             yield amount
 
 
@@ -167,8 +171,14 @@ def _rounds(value: Decimal, step: Decimal, ordered: Sequence[Decimal]) -> bool:
     return False
 
 
-def _is_small(amount: Amount, source: Source) -> bool:
+def _is_small(text: str, amount: Amount, source: Source) -> bool:
     """Whether the number is small and bare, or a year or a hundred percent that says nothing of the source."""
+    if (
+        amount.unit == "hour"
+        and 24 % max(amount.value, Decimal(1)) == 0
+        and text[: amount.start].rstrip().endswith("every")
+    ):
+        return True
     if amount.unit in {"", "day", "week", "month", "year", "hour", "minute"} and amount.scale == 1:
         return abs(amount.value) <= _SMALL and amount.step == 1 and not amount.unit
     if amount.unit == "percent":
@@ -178,24 +188,36 @@ def _is_small(amount: Amount, source: Source) -> bool:
     return amount.unit not in {other.unit for other in source.amounts} and abs(amount.value) == 1
 
 
-def _follows(text: str, amount: Amount, own_groups: Iterable[Sequence[Amount]], source: Source, asked: str) -> bool:
-    """Whether an operation on numbers that stand together gives the amount: the answer's own neighbours, which are
-    checked themselves, or, where the sentence or the question names an operation, a row or sentence of the source.
+def _follows(
+    text: str,
+    amount: Amount,
+    stated: Sequence[Amount],
+    own_groups: Sequence[Sequence[Amount]],
+    source: Source,
+    asked: str,
+) -> bool:
+    """Whether an operation on numbers that stand together gives the amount.
+
+    They are the answer's own neighbours, which are checked themselves, or, where the sentence or the question names an
+    operation, a row or sentence of the source.
     """
     around = text[max(0, amount.start - 160) : amount.end + 80]
     operations = named_operations(around, asked, amount.unit)
     value = abs(amount.value)
-    for group in own_groups:
-        others = [other for other in group if other is not amount and other.start < amount.start][-8:]
-        if amount in group and any(
-            agree(result, value, amount.step) for result in results_of(others, amount, operations)
-        ):
-            return True
+    earlier = [other for other in stated if other.start < amount.start]
+    if Operation.SUM in operations and (is_run_sum(amount, earlier, to_end=True) or is_run_sum(amount, source.amounts)):
+        return True
+    if any(agree(result, value, amount.step) for result in rate_results([*earlier[-8:], *source.amounts[:24]], amount)):
+        return True
+    group = next((group for group in own_groups if amount in group), [])
+    others = [other for other in group if other.start < amount.start][-8:]
+    if any(agree(result, value, amount.step) for result in results_of(others, amount, operations)):
+        return True
     if not operations:
         return False
     return any(
         agree(result, value, amount.step)
-        for group in source.groups
+        for group in source.groups[:_GROUPS]
         if 2 <= len(group) <= _GROUP
         for result in results_of(group[:12], amount, operations)
     )
@@ -220,5 +242,6 @@ def _grouped(text: str, amounts: Sequence[Amount], *, sentences_back: int = 0) -
     return groups
 
 
-def _holes(text: str) -> list[tuple[int, int]]:
-    return sorted([(d.start, d.end) for d in dates_of(text)] + reference_spans(text))
+def _without(amounts: Sequence[Amount], spans: Sequence[tuple[int, int]]) -> list[Amount]:
+    """The amounts that begin in none of the spans."""
+    return [amount for amount in amounts if not any(start <= amount.start < end for start, end in spans)]

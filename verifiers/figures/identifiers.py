@@ -16,9 +16,9 @@ from verifiers.figures.finding import Finding, conclude
 from verifiers.figures.grounds import grounds_of
 
 _LABELLED = re.compile(
-    r"\b(?P<kind>NPI|IBAN|LEI|CUSIP|ISIN|national provider identifier|legal entity identifier)\b"
-    r"(?:\s*(?:no\.?|number|#|code|is|was|of|:|=|\(|\)|\u2013|-))*\s*\**(?P<value>[A-Z0-9][A-Z0-9 \-]{6,42}[A-Z0-9])(?![A-Za-z0-9])",
-    re.I,
+    r"\b(?P<kind>NPI|IBAN|LEI|CUSIP|ISIN|[Nn]ational [Pp]rovider [Ii]dentifier|[Ll]egal [Ee]ntity [Ii]dentifier)\b"
+    r"(?:\s*(?:no\.?|number|#|code|is|was|of|:|=|\(|\)|\u2013|-))*(?:\s+[a-z]+){0,5}(?:\s*[:=(])?\s*\**"
+    r"(?P<value>[A-Z0-9][A-Z0-9 \-]{6,42}[A-Z0-9])(?![A-Za-z0-9])",
 )
 _SHAPES = {
     "iban": re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?(?![A-Za-z0-9])"),
@@ -38,7 +38,7 @@ class Identifier(NamedTuple):
 
 
 class Identifiers:
-    """Fails on a wrong check digit or length; one that the source does not have, where it has others, is not decided."""
+    """Fails on a wrong check digit or length; one that the source lacks, where it has others, is not decided."""
 
     id = "figures.identifier"
     price = Price.FREE

@@ -24,12 +24,16 @@ class Operation(StrEnum):
 
 
 _CUES = {
-    Operation.SUM: r"\btotal\w*|\bsum\b|\bcombined|\baltogether|\btogether|\baggregate|\bin all\b|\boverall|\bcomprises?",
-    Operation.DIFFERENCE: r"\bdifferen\w+|\bchange\w*|\bincreas\w*|\bdecreas\w*|\bmore\b|\bless\b|\bfewer|\brose\b|\bfell\b|\bgrew\b"
-    r"|\bdeclin\w*|\bremain\w*|\bleft\b|\bgap\b|\bnet\b|\bexceed\w*|\bdrop\w*|\bshort\w*|\bprofit|\bloss\b|\bsaving\w*|\bby\b|\bbalance\b",
-    Operation.PRODUCT: r"\btimes\b|\beach\b|\bper\b|\bat\b|\bevery\b|\bof\b|\binterest\b|\bdaily\b|\bannual\w*|\bmonthly\b|\brate\b|\btotal",
+    Operation.SUM: r"\btotal\w*|\bsum\b|\bcombined|\baltogether|\btogether|\baggregate|\bin all\b|\boverall"
+    r"|\bcomprises?",
+    Operation.DIFFERENCE: r"\bdifferen\w+|\bchange\w*|\bincreas\w*|\bdecreas\w*|\bmore\b|\bless\b|\bfewer|\brose\b"
+    r"|\bfell\b|\bgrew\b|\bdeclin\w*|\bremain\w*|\bleft\b|\bgap\b|\bnet\b|\bexceed\w*|\bdrop\w*|\bshort\w*|\bprofit|\bloss\b"
+    r"|\bsaving\w*|\bby\b|\bbalance\b",
+    Operation.PRODUCT: r"\btimes\b|\beach\b|\bper\b|\bat\b|\bevery\b|\bof\b|\binterest\b|\bdaily\b|\bannual\w*"
+    r"|\bmonthly\b|\brate\b|\btotal",
     Operation.AVERAGE: r"\baverage\w*|\bmean\b",
-    Operation.RATIO: r"\bratio\b|\bper\b|\btimes\b|\bshare\b|\bproportion\b|\bfraction\b|\beach\b|\bdivided\b|\bmargin\b",
+    Operation.RATIO: r"\bratio\b|\bper\b|\btimes\b|\bshare\b|\bproportion\b|\bfraction\b|\beach\b|\bdivided\b"
+    r"|\bmargin\b",
 }
 _PATTERNS = {operation: re.compile(cue, re.I) for operation, cue in _CUES.items()}
 
@@ -71,6 +75,32 @@ def results_of(numbers: Sequence[Amount], wanted: Amount, operations: frozenset[
         yield from _products(numbers, wanted)
     if Operation.RATIO in operations or Operation.CHANGE in operations:
         yield from _ratios(numbers, wanted, operations)
+
+
+def is_run_sum(wanted: Amount, numbers: Sequence[Amount], *, to_end: bool = False) -> bool:
+    """Whether the wanted number is exactly the sum of two or more neighbours in one unit; `to_end`: of the last ones."""
+    total = Decimal(0)
+    before: dict[Decimal, int] = {total: 0}
+    alike = [abs(other.value) for other in numbers if _alike(other, wanted)]
+    value = abs(wanted.value)
+    for index, number in enumerate(alike, start=1):
+        total += number
+        if (not to_end or index == len(alike)) and before.get(total - value, index) <= index - 2:
+            return True
+        before.setdefault(total, index)
+    return False
+
+
+def rate_results(numbers: Sequence[Amount], wanted: Amount) -> Iterator[Decimal]:
+    """What rates give in the wanted unit: `mg/kg` times `kg`, also in two to six parts, and `mg` over `mg/mL`."""
+    rates = [rate for rate in numbers if "/" in rate.unit]
+    for rate in rates[:6]:
+        top, bottom = rate.unit.split("/")[:2]
+        for other in numbers:
+            if other.unit == bottom and top == wanted.unit.split("/")[0]:
+                yield from (abs(rate.value * other.value) / parts for parts in (1, 2, 3, 4, 6))
+            if other.unit == top and bottom == wanted.unit and rate.value:
+                yield abs(other.value / rate.value)
 
 
 def _products(numbers: Sequence[Amount], wanted: Amount) -> Iterator[Decimal]:

@@ -10,9 +10,9 @@ from decimal import Decimal
 
 from verifiers.case import Case
 from verifiers.chain import CheckResult, Price
-from verifiers.figures.amounts import READ_CHARACTERS, Amount, agree, amounts_of
-from verifiers.figures.dates_of_text import dates_of
+from verifiers.figures.amounts import READ_CHARACTERS, Amount, agree
 from verifiers.figures.finding import Finding, conclude, number
+from verifiers.figures.reading import answer_amounts
 from verifiers.figures.sentences import sentences_of
 
 _RISE = (
@@ -29,12 +29,15 @@ _IS_OF = re.compile(
     r"\s*(?:[a-z]+\s+){0,2}(?:is|are|was|were|represents?|makes? up|equals|=)\s+(?:about |approximately )?", re.I
 )
 _WORDS_TO_PERCENT = re.compile(
-    r"(?:\s+[a-z]+){0,3}\s*(?:\(|,\s*(?:or|i\.e\.,?|which is|that is|equal to|equivalent to)?\s*|or\s+|is\s+|=\s*|\u2014\s*|-\s*)"
+    r"(?:\s+[a-z]+){0,3}\s*(?:\(|,\s*(?:or|i\.e\.,?|which is|that is|equal to|equivalent to)?\s*"
+    r"|or\s+|is\s+|=\s*|\u2014\s*|-\s*)"
     r"(?:about |approximately |roughly )?",
     re.I,
 )
 _SHARES = re.compile(
-    r"\b(?:shares?|split|breakdown|allocat\w+|composition|distribution|mix|weights?|made up of|consists? of)\b", re.I
+    r"\b(?:shares?|split|breakdown|allocat\w+|composition|distribution|mix|weights?|made up of"
+    r"|consists? of)\b",
+    re.I,
 )
 _NEGLIGIBLE = Decimal("1e-12")
 
@@ -54,7 +57,7 @@ class Percentages:
         findings: list[Finding] = []
         n_checked = 0
         if "%" in text or "percent" in text or "per cent" in text:
-            amounts = amounts_of(text, without=[(d.start, d.end) for d in dates_of(text)])
+            amounts = answer_amounts(text)
             for start, end in sentences_of(text):
                 inside = [amount for amount in amounts if start <= amount.start < end]
                 for finding in (*_changes(text, (start, end), inside), *_parts(text, inside)):
@@ -83,9 +86,15 @@ def _changes(text: str, span: tuple[int, int], amounts: Sequence[Amount]) -> Ite
         ]
         cue = _CHANGE.search(text, span[0], span[1])
         n_statements = len(re.findall(r"\bfrom\b", text[span[0] : span[1]], re.I))
+        if _is_year(text, old) and _is_year(text, new):
+            continue
         if cue is None or n_statements != 1 or len(others) != 1 or old.value == 0:
             continue
         yield _change(old, new, others[0], text[span[0] : span[1]])
+
+
+def _is_year(text: str, amount: Amount) -> bool:
+    return 1900 <= amount.value <= 2100 and not amount.unit and text[amount.start : amount.end].isdigit()
 
 
 def _change(old: Amount, new: Amount, stated: Amount, sentence: str) -> Finding | None:
@@ -119,21 +128,28 @@ def _parts(text: str, amounts: Sequence[Amount]) -> Iterator[Finding | None]:
     """One entry a statement that A of B is P%, or that P% of B is A: None where it holds."""
     for index in range(len(amounts) - 2):
         first, second, third = amounts[index : index + 3]
-        if third.unit == "percent" and "percent" not in {first.unit, second.unit} and second.value:
-            if (
-                _same_kind(first, second)
-                and _OF.fullmatch(text, first.end, second.start)
-                and abs(first.value) <= abs(second.value)
-            ):
-                if _WORDS_TO_PERCENT.fullmatch(text, second.end, third.start):
-                    yield _part(first, second, third)
-        elif second.unit == "percent" and "percent" not in {first.unit, third.unit} and third.value:
-            if (
-                _same_kind(first, third)
-                and _IS_OF.fullmatch(text, first.end, second.start)
-                and _OF.fullmatch(text, second.end, third.start)
-            ):
-                yield _part(first, third, second)
+        if third.unit == "percent" and "percent" not in {first.unit, second.unit}:
+            if _is_part_of(text, first, second) and _WORDS_TO_PERCENT.fullmatch(text, second.end, third.start):
+                yield _part(first, second, third)
+        elif (
+            second.unit == "percent"
+            and "percent" not in {first.unit, third.unit}
+            and third.value
+            and _same_kind(first, third)
+            and _IS_OF.fullmatch(text, first.end, second.start)
+            and _OF.fullmatch(text, second.end, third.start)
+        ):
+            yield _part(first, third, second)
+
+
+def _is_part_of(text: str, part: Amount, whole: Amount) -> bool:
+    """Whether the text says `part of whole`, in one unit."""
+    return (
+        whole.value != 0
+        and abs(part.value) <= abs(whole.value)
+        and _same_kind(part, whole)
+        and _OF.fullmatch(text, part.end, whole.start) is not None
+    )
 
 
 def _part(part: Amount, whole: Amount, stated: Amount) -> Finding | None:

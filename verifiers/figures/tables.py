@@ -18,7 +18,7 @@ _EMPTY = {"", "-", "\u2014", "\u2013", "n/a"}
 
 
 class Row(NamedTuple):
-    """One row: its label (the first cell that is no number), its cells, and the amount of each, None where it has none."""
+    """One row: its label (the first cell that is no number), its cells, and the amount of each, if any."""
 
     label: str
     cells: tuple[str, ...]
@@ -37,12 +37,14 @@ class Table(NamedTuple):
 
 
 def tables_of(text: str) -> list[Table]:
-    """The tables of cells, in order.
+    r"""The tables of cells, in order.
 
-    >>> table = tables_of("Item | 2019\\nFixed | $ 1,452.4\\nOther | (44.1)")[0]
+    >>> table = tables_of("Item | 2019\nFixed | $ 1,452.4\nOther | (44.1)")[0]
     >>> [(row.label, [a and str(a.value) for a in row.amounts]) for row in table.rows]
     [('Item', [None, '2019']), ('Fixed', [None, '1452.4']), ('Other', [None, '-44.1'])]
     """
+    if "|" not in text and "\t" not in text:
+        return []
     found: list[Table] = []
     run: list[Row] = []
     n_rows = 0

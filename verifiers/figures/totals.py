@@ -6,9 +6,9 @@ from decimal import Decimal
 
 from verifiers.case import Case
 from verifiers.chain import CheckResult, Price
-from verifiers.figures.amounts import READ_CHARACTERS, Amount, agree, amounts_of
-from verifiers.figures.dates_of_text import dates_of
+from verifiers.figures.amounts import READ_CHARACTERS, Amount, agree
 from verifiers.figures.finding import Finding, conclude, number
+from verifiers.figures.reading import answer_amounts
 from verifiers.figures.sentences import sentences_of
 from verifiers.figures.tables import Table, lists_of, tables_of
 
@@ -31,7 +31,8 @@ _COMES_TO = re.compile(
     re.I,
 )
 _STATED = re.compile(
-    r"\b(?:total(?:s|l?ing|l?ed)?|sum|altogether|combined)\b(?:[^.;\n\d$€£]{0,40}?)\b(?:of|is|are|was|to|comes to|at|:)?\s*$",
+    r"\b(?:total(?:s|l?ing|l?ed)?|sum|altogether|combined)\b(?:[^.;\n\d$€£]{0,40}?)"
+    r"\b(?:of|is|are|was|to|comes to|at|:)?\s*$",
     re.I,
 )
 
@@ -93,8 +94,9 @@ def _is_year(label: str, amount: Amount) -> bool:
 
 
 def _run(run: Sequence[tuple[str, Amount]]) -> Iterator[Finding | None]:
-    """Judges each total of consecutive items: against the items since the last total, every run that ends there, and
-    the totals before it.
+    """Judges each total of consecutive items.
+
+    It may be the sum of any run of items that ends there, deductions taken off or not, or of the totals before it.
     """
     items: list[Amount] = []
     signed: list[Decimal] = []
@@ -167,7 +169,7 @@ def _line_items(table: Table) -> Iterator[Finding | None]:
 
 def _sentences(text: str) -> Iterator[Finding | None]:
     """Line items in prose (`3 units at $25 each = $75`), and `A, B and C, for a total of D`."""
-    amounts = amounts_of(text, without=[(dated.start, dated.end) for dated in dates_of(text)])
+    amounts = answer_amounts(text)
     for first, second, third in zip(amounts, amounts[1:], amounts[2:], strict=False):
         if (
             second.unit

@@ -6,18 +6,20 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from itertools import pairwise
 
 from verifiers.case import Case
 from verifiers.chain import CheckResult, Price
-from verifiers.figures.amounts import READ_CHARACTERS, Amount, agree, amounts_of
-from verifiers.figures.dates_of_text import dates_of
+from verifiers.figures.amounts import READ_CHARACTERS, Amount, agree
 from verifiers.figures.equations import equations_of
 from verifiers.figures.finding import Finding, conclude, number
-from verifiers.figures.grounds import READ_SOURCE, grounds_of
+from verifiers.figures.grounds import grounds_of
+from verifiers.figures.reading import answer_amounts, source_amounts
 from verifiers.figures.units import convert, dimension_of
 
 _CONVERTS = re.compile(
-    r"\s*(?:\(|=|≈|is|equals|or|,?\s*i\.e\.,?|,?\s*which is|which equals|converts to|,?\s*that is|,?\s*equivalent to)\s*"
+    r"\s*(?:\(|=|≈|is|equals|or|,?\s*i\.e\.,?|,?\s*which is|which equals|converts to|,?\s*that is"
+    r"|,?\s*equivalent to)\s*"
     r"(?:about |approximately |roughly |around |~|≈|equal to |equivalent to )*",
     re.I,
 )
@@ -42,7 +44,7 @@ class Units:
     def judge(self, case: Case) -> CheckResult:
         """Pass when units and scales hold."""
         text = case.answer[:READ_CHARACTERS]
-        amounts = amounts_of(text, without=[(d.start, d.end) for d in dates_of(text)])
+        amounts = answer_amounts(text)
         with_unit = [amount for amount in amounts if amount.unit or amount.scale != 1]
         findings = list(_conversions(text, amounts))
         if with_unit:
@@ -65,12 +67,16 @@ def header_scales(text: str) -> set[int]:
 
 
 def _conversions(text: str, amounts: Sequence[Amount]) -> Iterator[Finding]:
-    for first, second in zip(amounts, amounts[1:], strict=False):
+    for index, (first, second) in enumerate(pairwise(amounts)):
         if not first.unit or first.unit == second.unit or not _CONVERTS.fullmatch(text, first.end, second.start):
             continue
         if text[max(0, first.start - 3) : first.start].rstrip()[-1:] in {"*", "/", "×", "x", "+", "-"}:
             continue
         between = text[first.end : second.start]
+        if index and "(" not in between and not re.search(r"[.;\n]", text[amounts[index - 1].end : first.start]):
+            continue
+        if "kg" in {first.unit, second.unit} and {"mg", "mcg"} & {first.unit, second.unit}:
+            continue
         expected = convert(first.value, first.unit, second.unit)
         if expected is None or ("(" in between and text[second.end : second.end + 1] not in {")", ",", ";", " "}):
             continue
@@ -82,9 +88,7 @@ def _conversions(text: str, amounts: Sequence[Amount]) -> Iterator[Finding]:
 
 
 def _against(grounds: str, text: str, amounts: Sequence[Amount]) -> Iterator[Finding]:
-    known = amounts_of(
-        grounds, without=[(d.start, d.end) for d in dates_of(grounds, read=READ_SOURCE)], read=READ_SOURCE, most=3000
-    )
+    known = source_amounts(grounds)
     by_number: dict[Decimal, list[Amount]] = {}
     for other in known:
         by_number.setdefault(abs(other.shown), []).append(other)
@@ -126,10 +130,7 @@ def _scale_differs(amount: Amount, same: Sequence[Amount], headers: set[int]) ->
         return None
     scales = {other.scale for other in same}
     if amount.scale != 1:
-        if 1 in scales:
-            wrong = len(headers) == 1 and amount.scale not in headers and scales == {1}
-        else:
-            wrong = True
+        wrong = 1 not in scales or (len(headers) == 1 and amount.scale not in headers and scales == {1})
     else:
         wrong = 1 not in scales and bool(amount.unit)
     return Finding("scale_differs_from_source", is_hard=True, evidence=_shown(amount)) if wrong else None
