@@ -137,6 +137,7 @@ def serve_gateway(ready: Connection, upstream_url: str, folder: str, bundle_fold
     from gateway.controller import Controller, Guard
     from gateway.decision_log import DecisionLog
     from gateway.upstream import Endpoint, Upstream
+    from verifiers.assembling import Recheck
     from verifiers.packs import checks_of
 
     bundle: Any = StubRouter()
@@ -148,7 +149,7 @@ def serve_gateway(ready: Connection, upstream_url: str, folder: str, bundle_fold
         weak=Upstream(Endpoint(name=bundle.weak, base_url=upstream_url)),
         strong=Upstream(Endpoint(name=bundle.strong, base_url=upstream_url)),
         routers={"mf": bundle},
-        guard=Guard(checks=checks_of("medical_coding")),
+        guard=Guard(recheck=Recheck(checks_of("medical_coding"))),
         decisions=DecisionLog(open_store(f"sqlite:///{folder}/store.db")),
     )
     serve(create_app(controller), ready)

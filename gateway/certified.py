@@ -103,21 +103,28 @@ def certificate_fault(
 
 
 def recheck_fault(
-    certificate: Mapping[str, Any] | None, certified_with: Mapping[str, Any] | None, pack: str
+    certificate: Mapping[str, Any] | None, certified_with: Mapping[str, Any] | None, pack: tuple[str, str | None]
 ) -> str | None:
     """Why this gateway's recheck is not the one that the certificate counts on; None where it is, or none is.
 
     Args:
         certificate: the bundle's.
         certified_with: the bundle's policy of the recheck.
-        pack: the checks that this gateway makes.
+        pack: the checks that this gateway makes: their pack as settings name it, and its hash.
     """
     counts_on_it = certificate is not None and any(one.get("is_rechecked") for one in certificate.get("strata", ()))
-    if not counts_on_it or (certified_with is not None and certified_with.get("pack") == pack):
+    name, sha256 = pack
+    said = certified_with or {}
+    if not counts_on_it or (sha256 is not None and said.get("pack_sha256") == sha256):
         return None
-    wanted = None if certified_with is None else certified_with.get("pack")
+    wanted = said.get("pack")
+    if wanted == name:
+        return (
+            f"The certificate counts on the recheck '{wanted}' as it was ({said.get('pack_sha256')!s:.12}), and its "
+            f"checks have changed since ({sha256!s:.12}). Certify with these, or bring the pack back as it was."
+        )
     return (
-        f"The certificate counts on the recheck '{wanted}', and this gateway makes '{pack}'. "
+        f"The certificate counts on the recheck '{wanted}', and this gateway makes '{name}'. "
         f"Set verifiers.pack to {wanted}, or certify with this one."
     )
 

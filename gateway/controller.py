@@ -22,15 +22,19 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from core import fingerprint
 from core.errors import PreceptorError, UpstreamError
 from core.records import Decision, Query, Stakes
+from gateway.attempts import Attempt, Models, attempt, strong_instead
 from gateway.certified import RoutingBundle, certificate_fault
 from gateway.chat_request import check_chat_request
+from gateway.contained import contained, in_thread
 from gateway.conversation import Conversation, read_conversation
+from gateway.doubt_of_bundle import doubt_of
+from gateway.facts import facts_of
 from gateway.model_names import Direct, Names, Routed, domains_of, parse_model_name
-from gateway.recheck import recheck
+from gateway.recheck import Asked
 from gateway.routing import Limits, Route, all_strong, bundle_mismatch, decide_route
 from gateway.staking import stakes_of
-from gateway.upstream import Completion, Upstream, UpstreamFailure
-from verifiers.chain import Check
+from gateway.upstream import Upstream, UpstreamFailure
+from verifiers.assembling import Recheck
 from verifiers.stakes.policy import StakesPolicy
 
 LOG = logging.getLogger("preceptor.gateway")
@@ -40,17 +44,16 @@ class DecisionSink(Protocol):
     """Where decisions are recorded; `gateway.decision_log.DecisionLog` is one."""
 
     def record(self, decision: Decision) -> None:
-        """Append one decision; raising is allowed and loses no request."""
+        """Append one decision. Raising is allowed: at high stakes the strong model answers then."""
 
 
 class Guard(NamedTuple):
-    """What stands between a weak answer and the client: checks, stakes, the clock, and how long each part may take."""
+    """What stands between a weak answer and the client: recheck, stakes, the clock, and how long each part may take."""
 
-    checks: Sequence[Check] = ()
+    recheck: Recheck = Recheck()
     stakes: StakesPolicy = StakesPolicy()
     stakes_timeout_s: float = 5.0
     router_timeout_s: float = 5.0
-    check_timeout_s: float = 10.0
     record_timeout_s: float = 5.0
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
@@ -92,7 +95,7 @@ class Controller:
         decisions: DecisionSink | None = None,
         domains: Sequence[str] = (),
     ) -> None:
-        self._weak, self._strong, self._decisions = weak, strong, decisions
+        self._models, self._decisions = Models(weak, strong), decisions
         self._guard = guard or Guard()
         self._routers = dict(routers)
         first = next(iter(self._routers.values()), None)
@@ -137,31 +140,39 @@ class Controller:
         )
         stakes = told.stakes
         route = await self._route(asked, conversation, stakes)
-        query = Query(id=f"dec_{uuid.uuid4().hex}", messages=conversation.messages, stakes=stakes)
-        attempt = await self._ask(_whole(body), route, query)
+        about = {} if domain is None else {"domain": domain}
+        query = Query(id=f"dec_{uuid.uuid4().hex}", messages=conversation.messages, stakes=stakes, **about)
+        whole = _whole(body)
+        asked_of = Asked(query, facts_of(body), route.doubt)
+        tried = await attempt(self._models, whole, route, asked=asked_of, recheck=self._guard.recheck)
         decision = Decision(
             id=query.id,
             at=datetime.now(UTC),
             requested_model=body["model"],
-            answered_by=attempt.completion.model if attempt.completion else None,
+            answered_by=tried.completion.model if tried.completion else None,
             bundle=route.bundle,
             probability=route.probability,
             threshold=route.threshold,
             domain=domain,
             stakes=stakes,
-            verdict=attempt.verdict,
-            reasons=attempt.reasons,
-            cost_usd=attempt.cost_usd,
+            verdict=tried.verdict,
+            reasons=tried.reasons,
+            cost_usd=tried.cost_usd,
             latency_ms=(time.perf_counter() - started) * 1000,
             query_sha256=fingerprint.of_text(conversation.text),
             rules=told.rules,
             policy_sha256=told.policy_sha256,
+            checks=tried.checks,
         )
-        decision = await self._record(decision)
-        if attempt.completion is None:
-            assert attempt.failure is not None
-            raise StrongFailed(decision, attempt.failure)
-        return Reply({**attempt.completion.body, "model": attempt.completion.model}, decision)
+        recorded = await self._record(decision)
+        if recorded is not decision and tried.is_weak and stakes.is_high:
+            # Not on record, so it does not leave. A late record may yet be written; what counts has an id of its own.
+            tried = await strong_instead(self._models.strong, whole, tried._replace(reasons=recorded.reasons))
+            recorded = await self._record(_decided_again(decision, tried, started=started))
+        if tried.completion is None:
+            assert tried.failure is not None
+            raise StrongFailed(recorded, tried.failure)
+        return Reply({**tried.completion.body, "model": tried.completion.model}, recorded)
 
     async def warm_up(self) -> tuple[str, ...]:
         """Score one text with every router, so that the first request does not wait; says which cannot decide."""
@@ -170,7 +181,7 @@ class Controller:
             if bundle is None:
                 faults.append(f"{name}: bundle_missing")
                 continue
-            mismatch = bundle_mismatch(bundle, weak=self._weak.name, strong=self._strong.name)
+            mismatch = bundle_mismatch(bundle, weak=self._models.weak.name, strong=self._models.strong.name)
             if mismatch is None and bundle.certificate is not None:
                 mismatch = certificate_fault(bundle.certificate, bundle.thresholds, now=self._guard.clock())
             if mismatch is not None:
@@ -185,8 +196,8 @@ class Controller:
 
     async def aclose(self) -> None:
         """Close the connections of this event loop."""
-        await self._weak.aclose()
-        await self._strong.aclose()
+        await self._models.weak.aclose()
+        await self._models.strong.aclose()
 
     def close(self) -> None:
         """Close what `completion` opened."""
@@ -200,7 +211,7 @@ class Controller:
         if stakes is Stakes.CRITICAL:
             return all_strong("critical")  # also where the weak model was asked for by its own name
         if isinstance(asked, Direct):
-            ask_strong = asked.model == self._strong.name
+            ask_strong = asked.model == self._models.strong.name
             reasons = ("asked_by_name",) if ask_strong else ()
             return Route(ask_strong, probability=None, threshold=None, bundle=None, reasons=reasons)
         name = asked.router or next(iter(self._routers), None)
@@ -208,77 +219,43 @@ class Controller:
         if bundle is None:
             return all_strong("bundle_missing")
         try:
-            mismatch = bundle_mismatch(bundle, weak=self._weak.name, strong=self._strong.name)
+            mismatch = bundle_mismatch(bundle, weak=self._models.weak.name, strong=self._models.strong.name)
             if mismatch is not None:
                 return all_strong(mismatch)
             limits = Limits(stakes, self._guard.clock(), self._guard.router_timeout_s)
-            return await decide_route(bundle, asked, conversation, limits)
-        except Exception as error:  # noqa: BLE001 - whatever a router raises, the strong model answers
+            doubt = contained(partial(doubt_of, bundle, domain=asked.domain, stakes=stakes))
+            return (await decide_route(bundle, asked, conversation, limits))._replace(doubt=doubt)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a router raises, the strong model answers
             LOG.error("The router broke (%s); the strong model answers.", type(error).__name__)
             return all_strong("router_error")
-
-    async def _ask(self, body: Mapping[str, Any], route: Route, query: Query) -> "_Attempt":
-        reasons, costs, verdict = list(route.reasons), list[float | None](), None
-        if not route.ask_strong:
-            weak = await _try(self._weak, body)
-            if isinstance(weak, UpstreamFailure):
-                reasons.append(f"weak_{weak.kind}")
-            else:
-                costs.append(weak.cost_usd)
-                released, verdict, why = await self._recheck(query, weak.body)
-                if released:
-                    return _Attempt(weak, None, verdict, tuple(reasons), _sum(costs))
-                reasons.extend(why)
-        strong = await _try(self._strong, body)
-        if isinstance(strong, UpstreamFailure):
-            return _Attempt(None, strong, verdict, (*reasons, f"strong_{strong.kind}"), _sum(costs))
-        return _Attempt(strong, None, verdict, tuple(reasons), _sum([*costs, strong.cost_usd]))
-
-    async def _recheck(self, query: Query, completion: dict[str, Any]) -> tuple[bool, str, tuple[str, ...]]:
-        """Whether the weak answer may leave, the verdict, and the reasons against it."""
-        if query.stakes is Stakes.LOW:
-            return True, "skipped", ()
-        try:
-            with anyio.fail_after(self._guard.check_timeout_s):
-                work = partial(recheck, self._guard.checks, query, completion)
-                verdict = await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
-            return verdict.releases(query.stakes), verdict.outcome.value, verdict.reasons
-        except Exception as error:  # noqa: BLE001 - an answer that could not be rechecked does not leave
-            LOG.error("The recheck broke (%s); the strong model answers.", type(error).__name__)
-            return False, "error", ("chain:timeout" if isinstance(error, TimeoutError) else "chain:error",)
 
     async def _record(self, decision: Decision) -> Decision:
         """The decision as recorded; where the store failed, it says so, and the log holds its id and reasons."""
         if self._decisions is None:
             return decision
         try:
-            with anyio.fail_after(self._guard.record_timeout_s):
-                await anyio.to_thread.run_sync(self._decisions.record, decision, abandon_on_cancel=True)
+            record = partial(self._decisions.record, decision)
+            await in_thread(record, timeout_s=self._guard.record_timeout_s)
         except Exception as error:  # noqa: BLE001 - a failing store loses no request
             LOG.error(
                 "Decision %s was not recorded (%s): answered by %s, reasons %s.",
                 *(decision.id, type(error).__name__, decision.answered_by, ",".join(decision.reasons) or "none"),
             )
-            return decision.model_copy(update={"reasons": (*decision.reasons, "decision_not_recorded")})
+            reasons = tuple(dict.fromkeys((*decision.reasons, "decision_not_recorded")))
+            return decision.model_copy(update={"reasons": reasons})
         return decision
 
 
-class _Attempt(NamedTuple):
-    completion: Completion | None
-    failure: UpstreamFailure | None
-    verdict: str | None
-    reasons: tuple[str, ...]
-    cost_usd: float | None
-
-
-async def _try(upstream: Upstream, body: Mapping[str, Any]) -> Completion | UpstreamFailure:
-    try:
-        return await upstream.complete(body)
-    except UpstreamFailure as failure:
-        return failure
-    except Exception as error:  # noqa: BLE001 - a broken upstream is a failed one
-        LOG.error("Asking %s broke (%s).", upstream.name, type(error).__name__)
-        return UpstreamFailure(upstream.name, "error")
+def _decided_again(decision: Decision, tried: Attempt, *, started: float) -> Decision:
+    """The decision of what was tried since, under an id of its own."""
+    changed = {
+        "id": f"dec_{uuid.uuid4().hex}",
+        "answered_by": tried.completion.model if tried.completion else None,
+        "reasons": tried.reasons,
+        "cost_usd": tried.cost_usd,
+        "latency_ms": (time.perf_counter() - started) * 1000,
+    }
+    return decision.model_copy(update=changed)
 
 
 def _whole(body: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -286,9 +263,3 @@ def _whole(body: Mapping[str, Any]) -> Mapping[str, Any]:
     if not body.get("stream"):
         return body
     return {key: value for key, value in body.items() if key not in ("stream", "stream_options")}
-
-
-def _sum(costs: Sequence[float | None]) -> float | None:
-    """What all calls cost together; unknown when one of them is, or when there was none."""
-    known = [cost for cost in costs if cost is not None]
-    return sum(known) if costs and len(known) == len(costs) else None

@@ -1,36 +1,106 @@
 """The recheck of a weak completion: every choice must be finished text, and pass every check.
 
 A tool call, a refusal or a cut-off answer is nothing the checks can judge: it cannot be decided, so it does not pass.
+What breaks or is late here has not passed either.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
-from core.records import Query
+from core.check_record import CheckRecord
+from core.records import Query, Stakes
+from gateway.contained import in_thread
+from gateway.log_probabilities import tokens_of
+from verifiers.assembling import Recheck
 from verifiers.case import Case
-from verifiers.chain import ChainVerdict, Check, CheckOutcome, CheckResult, run_chain
+from verifiers.chain import ChainVerdict, Check, CheckOutcome, CheckResult, Limits, run_chain
+
+LOG = logging.getLogger("preceptor.gateway")
 
 _NOT_TEXT = ("tool_calls", "function_call", "audio", "refusal")
 
 
-def recheck(checks: Sequence[Check], query: Query, completion: Mapping[str, Any]) -> ChainVerdict:
-    """The verdict over all choices of a completion.
+class Asked(NamedTuple):
+    """What a weak answer is an answer to: the query with its stakes, and the facts that came with it.
+
+    `doubt` is the bundle's own check, where it asks for one.
+    """
+
+    query: Query
+    facts: Mapping[str, Any] = {}
+    doubt: Check | None = None
+
+
+class Finding(NamedTuple):
+    """Whether the weak answer may leave, what the recheck says, the reasons against it, and what stays on record."""
+
+    is_released: bool
+    verdict: str
+    reasons: tuple[str, ...] = ()
+    checks: tuple[CheckRecord, ...] = ()
+    cost_usd: float | None = 0.0
+
+
+async def recheck_in_time(recheck: Recheck, asked: Asked, completion: Mapping[str, Any]) -> Finding:
+    """What the recheck finds, whatever breaks in it. At low stakes nothing is rechecked but the bundle's own doubt.
+
+    Args:
+        recheck: checks and limits.
+        asked: what was asked.
+        completion: the weak model's.
+    """
+    is_low = asked.query.stakes is Stakes.LOW
+    if is_low and asked.doubt is None:
+        return Finding(is_released=True, verdict="skipped")
+    checks = (() if is_low else recheck.checks) + (() if asked.doubt is None else (asked.doubt,))
+    whole = Recheck(checks, recheck.limits)
+    try:
+        seconds = whole.timeout_s * max(1, len(completion["choices"]))
+        verdict = await in_thread(partial(verdict_on, whole, asked, completion), timeout_s=seconds)
+        doubts = [result.outcome for result in verdict.results if asked.doubt and result.check == asked.doubt.id]
+        is_sure = asked.doubt is None or set(doubts) == {CheckOutcome.PASS}
+        return Finding(
+            is_released=is_sure and verdict.releases(asked.query.stakes),
+            verdict=verdict.outcome.value,
+            reasons=verdict.reasons,
+            checks=tuple(CheckRecord.model_validate(result.model_dump(mode="json")) for result in verdict.results),
+            cost_usd=verdict.cost_usd,
+        )
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - an answer that could not be rechecked does not leave
+        LOG.error("The recheck broke (%s); the strong model answers.", type(error).__name__)
+        reason = "timeout" if isinstance(error, TimeoutError) else "error"
+        return Finding(
+            is_released=False,
+            verdict="error",
+            reasons=(f"chain:{reason}",),
+            checks=_not_known(checks, f"chain_{reason}"),
+            cost_usd=None,
+        )
+
+
+def verdict_on(recheck: Recheck, asked: Asked, completion: Mapping[str, Any]) -> ChainVerdict:
+    """The verdict over all choices of a completion; their calls and costs count together.
 
     >>> query = Query(id="q", messages=({"role": "user", "content": "Code this."},))
     >>> cut_off = {"choices": [{"message": {"content": "Code: B4"}, "finish_reason": "length"}]}
-    >>> recheck([], query, cut_off).reasons
+    >>> verdict_on(Recheck(), Asked(query), cut_off).reasons
     ('gateway.text:unfinished',)
     """
     results: list[CheckResult] = []
+    limits = recheck.limits
     for choice in completion["choices"]:
         fault = _fault(choice)
         if fault is not None:
             results.append(CheckResult(check="gateway.text", outcome=CheckOutcome.CANNOT_DECIDE, reason=fault))
             continue
-        verdict = run_chain(checks, Case(query=query, answer=choice["message"]["content"]))
+        case = Case(query=asked.query, answer=choice["message"]["content"], facts=asked.facts, tokens=tokens_of(choice))
+        verdict = run_chain(recheck.checks, case, limits=limits)
         if not verdict.results:
             return verdict  # no checks: nothing is verified
         results.extend(verdict.results)
+        limits = _what_is_left(limits, verdict)
     return ChainVerdict(results=tuple(results))
 
 
@@ -42,3 +112,15 @@ def _fault(choice: Mapping[str, Any]) -> str | None:
     if not isinstance(message.get("content"), str) or not message["content"].strip():
         return "no_text"
     return None if choice.get("finish_reason") in (None, "stop") else "unfinished"
+
+
+def _what_is_left(limits: Limits, verdict: ChainVerdict) -> Limits:
+    cost_usd = verdict.cost_usd
+    left_usd = 0.0 if cost_usd is None else max(0.0, limits.max_cost_usd - cost_usd)
+    return limits.model_copy(update={"max_calls": max(0, limits.max_calls - verdict.calls), "max_cost_usd": left_usd})
+
+
+def _not_known(checks: Sequence[Check], reason: str) -> tuple[CheckRecord, ...]:
+    """Every check on record, as one of which nothing is known."""
+    ids = [identifier if isinstance(identifier := getattr(one, "id", None), str) else "unnamed" for one in checks]
+    return tuple(CheckRecord(check=one[:64], outcome="error", reason=reason, cost_usd=None) for one in ids)

@@ -5,14 +5,14 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
 
-import anyio
-import anyio.to_thread
 import numpy as np
 
 from core.records import Stakes
 from gateway.certified import RoutingBundle, stratum_of, threshold_in_force
+from gateway.contained import in_thread
 from gateway.conversation import Conversation
 from gateway.model_names import Routed
+from verifiers.chain import Check
 
 
 class Route(NamedTuple):
@@ -23,6 +23,8 @@ class Route(NamedTuple):
     threshold: float | None
     bundle: str | None
     reasons: tuple[str, ...]
+    doubt: Check | None = None
+    """The bundle's own check of a weak answer, where it asks for one."""
 
 
 def all_strong(reason: str, *, bundle: str | None = None) -> Route:
@@ -72,6 +74,7 @@ def _probability(bundle: RoutingBundle, text: str, stratum: str | None) -> float
 
 async def _in_thread(work: Callable[[], float], timeout_s: float) -> float | None:
     """The work's result, or None when it is late; a late thread ends by itself and its result is dropped."""
-    with anyio.move_on_after(timeout_s):
-        return await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
-    return None
+    try:
+        return await in_thread(work, timeout_s=timeout_s)
+    except TimeoutError:
+        return None

@@ -27,7 +27,7 @@ from pipeline.engine import Work
 from pipeline.evaluation import Evaluation
 from pipeline.gates import EVIDENCE
 from pipeline.results import load_rows, read_json, write_json
-from pipeline.suspecting import trained_suspicion
+from pipeline.suspecting import suspicion_metrics, trained_suspicion
 from pipeline.taking import sha256_of_taken
 from pipeline.tracking import TrackedRun
 from pipeline.training import trained_router
@@ -51,6 +51,8 @@ def register(settings: RunSettings, tracked: TrackedRun | None, work: Work) -> N
     for path in sorted(report_folder.glob("report.*")) + sorted(report_folder.glob("*.svg")):
         tracked.log_file(path, "report")
 
+    evidence = read_json(report_folder / EVIDENCE)
+    tracked.log_metrics(suspicion_metrics(evidence["suspicion"]))
     seen = _seen(settings, work)
     certificate = certificate_in(work.inputs["certify"])
     routers = {role: trained_router(settings, work, role) for role in ("base", "adapted")}
@@ -81,7 +83,7 @@ def register(settings: RunSettings, tracked: TrackedRun | None, work: Work) -> N
             card=_card(settings, "adapted", evaluation, certificate),
             certificate=None if certificate is None else certificate.model_dump(mode="json"),
             verifier=verifier_policy(settings.verifiers),
-            evidence=read_json(report_folder / EVIDENCE),
+            evidence=evidence,
             seen=seen,
         ),
         suspicion=trained_suspicion(settings, work),

@@ -16,7 +16,8 @@ from gateway.app import create_app
 from gateway.controller import Controller, Guard
 from gateway.decision_log import DecisionLog
 from gateway.upstream import Endpoint, Upstream
-from verifiers.chain import CheckResult
+from verifiers.assembling import Recheck
+from verifiers.chain import CheckResult, Limits, Price
 from verifiers.stakes.policy import StakesPolicy
 
 
@@ -43,6 +44,7 @@ class SaysCode:
     """A check that passes exactly the answers that hold the word `right`."""
 
     id = "test.says"
+    price = Price.FREE
 
     def judge(self, case):
         outcome = "pass" if "right" in case.answer else "fail"
@@ -126,7 +128,7 @@ def log(tmp_path) -> DecisionLog:
 def make_controller(endpoints, models, log) -> Callable[..., Controller]:
     _, small_url, _, large_url = endpoints
 
-    def make(router="fixed", *, checks=SAYS_CODE, stakes=HIGH, decisions=log, **guard):
+    def make(router="fixed", *, checks=SAYS_CODE, stakes=HIGH, decisions=log, limits=None, **guard):
         return Controller(
             weak=Upstream(
                 Endpoint(
@@ -139,7 +141,7 @@ def make_controller(endpoints, models, log) -> Callable[..., Controller]:
                 )
             ),
             routers={"mf": FixedRouter() if router == "fixed" else router},
-            guard=Guard(checks=checks, stakes=stakes, **guard),
+            guard=Guard(recheck=Recheck(tuple(checks), limits or Limits()), stakes=stakes, **guard),
             decisions=decisions,
         )
 

@@ -139,10 +139,12 @@ def test_an_expired_certificate_is_named_before_the_first_request(make_controlle
 @pytest.mark.parametrize(
     ("is_rechecked", "certified_with", "pack", "is_fault"),
     [
-        (False, {"pack": "medical_coding"}, "none", False),
-        (True, {"pack": "medical_coding"}, "medical_coding", False),
-        (True, {"pack": "medical_coding"}, "none", True),
-        (True, None, "medical_coding", True),
+        (False, {"pack": "law", "pack_sha256": "aa"}, ("none", None), False),
+        (True, {"pack": "law", "pack_sha256": "aa"}, ("law", "aa"), False),
+        (True, {"pack": "law", "pack_sha256": "aa"}, ("law", "bb"), True),
+        (True, {"pack": "law", "pack_sha256": "aa"}, ("none", None), True),
+        (True, {"pack": "law"}, ("law", "aa"), True),
+        (True, None, ("law", "aa"), True),
     ],
 )
 def test_a_certificate_that_counts_on_a_recheck_is_not_served_without_it(is_rechecked, certified_with, pack, is_fault):

@@ -11,7 +11,8 @@ from core.records import Stakes
 from gateway.controller import Controller, Guard, StrongFailed
 from gateway.upstream import Completion, UpstreamFailure
 from tests.gateway.conftest import FixedRouter, SaysCode, completion
-from verifiers.chain import CheckResult
+from verifiers.assembling import Recheck
+from verifiers.chain import CheckResult, Price
 from verifiers.stakes.policy import StakesPolicy
 
 ONE_LOOP = asyncio.Runner()
@@ -41,6 +42,7 @@ class Injected:
     """A check that returns or raises what it was given."""
 
     id = "test.injected"
+    price = Price.FREE
 
     def __init__(self, result):
         self._result = result
@@ -94,7 +96,7 @@ def test_no_unverified_high_stakes_weak_answer_leaves(router, weak, results, str
         weak=FakeUpstream("small", weak),
         strong=FakeUpstream("large", strong),
         routers={"mf": router},
-        guard=Guard(checks=(SaysCode(), *map(Injected, results)), stakes=StakesPolicy(default=Stakes.HIGH)),
+        guard=Guard(recheck=Recheck((SaysCode(), *map(Injected, results))), stakes=StakesPolicy(default=Stakes.HIGH)),
     )
 
     async def answer():

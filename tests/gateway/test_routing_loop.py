@@ -7,6 +7,7 @@ import pytest
 from core.records import Stakes
 from gateway.conversation import read_conversation
 from tests.gateway.conftest import FixedRouter, completion
+from verifiers.chain import Limits, Price
 from verifiers.stakes.policy import StakesPolicy
 
 LOW = StakesPolicy(default=Stakes.LOW)
@@ -133,7 +134,7 @@ def test_a_router_that_cannot_decide_leaves_it_to_the_strong_model(make_client, 
 
 def test_a_router_returning_too_many_probabilities_does_not_decide(make_client, ask):
     router = FixedRouter()
-    router.probabilities = lambda texts: np.zeros(2)
+    router.probabilities = lambda texts, strata=(): np.zeros(2)
 
     assert header(ask(make_client(router)), "reason") == "probability_not_in_0_1"
 
@@ -149,7 +150,9 @@ def test_a_slow_router_is_not_waited_for(make_client, ask):
     router = FixedRouter()
     release = threading.Event()
     client = make_client(router, router_timeout_s=0.05)
-    router.probabilities = lambda texts: np.full(1, 0.1 * release.wait(10))  # slow once the gateway has warmed up
+    router.probabilities = lambda texts, strata=(): np.full(
+        1, 0.1 * release.wait(10)
+    )  # slow once the gateway has warmed up
 
     started = time.perf_counter()
     response = ask(client)
@@ -163,6 +166,7 @@ class SlowCheck:
     """A check that waits until it is released, then passes."""
 
     id = "test.slow"
+    price = Price.FREE
 
     def __init__(self):
         self.release = threading.Event()
@@ -175,7 +179,7 @@ class SlowCheck:
 def test_a_slow_check_is_not_waited_for_and_its_answer_does_not_leave(make_client, ask):
     slow = SlowCheck()
 
-    response = ask(make_client(checks=(slow,), check_timeout_s=0.05))
+    response = ask(make_client(checks=(slow,), limits=Limits(check_timeout_s=0.05)))
     slow.release.set()
 
     assert (header(response, "model"), header(response, "verdict")) == ("large", "error")

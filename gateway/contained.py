@@ -1,0 +1,40 @@
+"""Runs work in a thread, in its time, such that nothing it raises can stop the server: not even SystemExit."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import anyio
+import anyio.to_thread
+
+T = TypeVar("T")
+
+
+class BrokeOff(Exception):
+    """The work raised what is meant to end a program or a task; the message is its name alone."""
+
+
+async def in_thread(work: Callable[[], T], *, timeout_s: float) -> T:
+    """The work's result. A late thread ends by itself, and its result is dropped.
+
+    Raises:
+        TimeoutError: it is late.
+        BrokeOff: it raised SystemExit or the like.
+        Exception: whatever else it raised.
+    """
+    with anyio.fail_after(timeout_s):
+        return await anyio.to_thread.run_sync(contained, work, abandon_on_cancel=True)
+
+
+def contained(work: Callable[[], T]) -> T:
+    """The work's result, here and now.
+
+    Raises:
+        BrokeOff: it raised SystemExit or the like.
+        Exception: whatever else it raised.
+    """
+    try:
+        return work()
+    except (Exception, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # noqa: BLE001 - work must not end the program
+        raise BrokeOff(type(error).__name__) from None
