@@ -6,6 +6,7 @@ rows that it is not trained on, and what it is worth; where settings name no fam
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -32,7 +33,10 @@ CLASSIFIER = "verifier"
 """The folder of the classifier's files, in the stage and in the bundle."""
 
 SHARES = (0.6, 0.7, 0.8, 0.9)
-"""Shares of the acceptable answers that four thresholds of the declared family let pass; the fifth is off, or .95."""
+"""Shares of the acceptable answers that four thresholds of the declared family let pass; the fifth is off, or this:"""
+
+STRICT_SHARE = 0.95
+"""The fifth share where the classifier may not be off: at high stakes."""
 
 
 def suspect(settings: RunSettings, tracked: TrackedRun | None, work: Work) -> None:
@@ -108,10 +112,6 @@ def suspect(settings: RunSettings, tracked: TrackedRun | None, work: Work) -> No
     write_json(work.out / "summary.json", summary)
 
 
-STRICT_SHARE = 0.95
-"""The fifth share where the classifier may not be off: at high stakes."""
-
-
 class Suspected:
     """What the stage wrote: the suspicion of the rows, the thresholds, and the classifier itself."""
 
@@ -176,6 +176,16 @@ def detection_on_test(settings: RunSettings, work: Work, rows: Rows) -> Detectio
         groups=rows.component[chosen],
         n_resamples=settings.evaluation.n_resamples,
     )
+
+
+def suspicion_metrics(found: Mapping[str, Any] | None) -> dict[str, float]:
+    """A detection's figures as flat metrics with their limits: what MLflow shows; empty where there is none."""
+    return {
+        f"suspicion/{name}{end}": float(found[name][value])
+        for name in ("auroc", "catch", "false_alarms")
+        for end, value in (("", "estimate"), ("_low", "low"), ("_high", "high"))
+        if found is not None and found[name] is not None
+    }
 
 
 def _encoder(how: How) -> CachedEncoder:

@@ -1,6 +1,8 @@
 """A run with a classifier of weak answers: what it learns from, what it is bound to, and what it changes."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -126,3 +128,28 @@ def test_rows_without_answers_refuse_the_classifier_and_say_what_to_do(suspectin
 
     assert said.returncode == 1
     assert "finds 0 train rows and 0 calibrate rows with the weak answer's text" in said.stderr
+
+
+def test_a_cross_encoder_is_trained_in_the_run_and_served_without_torch(suspecting):
+    settings = yaml.safe_load(suspecting.read_text())
+    settings |= {
+        "name": "cross-encoder",
+        "split": {"train": 0.5, "calibrate": 0.2},
+        "verifiers": {"suspicion": {"family": "bert"}},
+        "training": {"max_tokens": 40, "max_epochs": 2, "tokens_per_step": 512, "learning_rate": 0.002},
+    }
+    path = suspecting.with_name("cross_encoder.yaml")
+    path.write_text(yaml.safe_dump(settings))
+    command("run", path)
+    folder = suspecting.parent / "runs" / "cross-encoder" / "register" / "adapted"
+    code = (
+        "import sys, json; from pathlib import Path; from models.bundle import load_bundle\n"
+        f"bundle = load_bundle(Path({str(folder)!r}))\n"
+        f"pairs = [('Injury by a bus', {SURE.format('bus')!r}), ('Injury by a bus', {UNSURE.format('bus')!r})]\n"
+        "print(json.dumps([*bundle.suspicions(pairs), bundle.suspicion.router.family, 'torch' in sys.modules]))"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    sure, unsure, family, has_torch = json.loads(said)
+
+    assert sure < unsure
+    assert (family, has_torch) == ("bert", False)
