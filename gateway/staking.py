@@ -5,10 +5,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-import anyio
-import anyio.to_thread
-
-from core.records import Stakes
+from gateway.contained import in_thread
 from gateway.conversation import Conversation
 from verifiers.stakes.deciding import StakesDecision, StakesRequest, decide_stakes
 from verifiers.stakes.policy import StakesPolicy
@@ -38,9 +35,8 @@ async def stakes_of(
         is_readable=conversation.unreadable is None,
     )
     try:
-        with anyio.fail_after(timeout_s):
-            return await anyio.to_thread.run_sync(partial(decide_stakes, policy, request), abandon_on_cancel=True)
-    except Exception as error:  # noqa: BLE001 - unknown stakes are high
+        return await in_thread(partial(decide_stakes, policy, request), timeout_s=timeout_s)
+    except Exception as error:  # noqa: BLE001 - what was not read may be of any stakes
         LOG.error("The stakes could not be told (%s).", type(error).__name__)
         why = "policy.timeout" if isinstance(error, TimeoutError) else "policy.fault"
-        return StakesDecision(max(Stakes.HIGH, policy.on_error, policy.default), (why,), policy.sha256)
+        return StakesDecision(max(policy.on_error, policy.on_unread, policy.default), (why,), policy.sha256)

@@ -16,7 +16,7 @@ AMOUNT = {"id": "fin.amount", "owner": "risk", "when": {"gt": {"field": "usd", "
 
 def policy(*rules, **fields):
     read = rules_of({"rules": list(rules), **fields}, where="here")
-    return StakesPolicy(default=Stakes.LOW, rules=read.rules, on_error=read.on_error, hidden_text=read.hidden_text)
+    return StakesPolicy(default=Stakes.LOW, rules=read.rules, on_error=read.on_error, on_unread=read.on_unread)
 
 
 def decided(policy, *texts, **fields):
@@ -150,8 +150,10 @@ def test_facts_that_are_no_object_are_unknown_and_their_stakes_only_raise():
     assert decided(LOW, facts={"stakes": 0}).rules == ("facts.unknown", "policy.default")
 
 
-def test_what_was_not_read_whole_or_holds_more_than_text_is_high():
-    assert decided(LOW, "word " * 20_000).rules == ("text.too_long", "policy.default")
+def test_what_was_not_read_whole_is_critical_and_what_is_more_than_text_is_high():
+    assert decided(LOW, "word " * 50_000).stakes is Stakes.CRITICAL
+    assert decided(LOW, "Look.", is_readable=False).stakes is Stakes.HIGH
+    assert decided(LOW, "word " * 50_000).rules == ("text.too_long", "policy.default")
     assert decided(LOW, "Look.", is_readable=False).rules == ("text.not_text", "policy.default")
 
 

@@ -1,4 +1,5 @@
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,6 +22,10 @@ from verifiers.stakes.sources import stakes_policy
 from verifiers.stakes.vectors import read_vectors, recall_lower, recall_of, tell
 
 RULE = {"id": "a.rule", "owner": "risk", "when": {"words": ["wire"]}, "tier": "high"}
+
+
+ROOT = Path(__file__).parents[2]
+FINANCE = stakes_policy("finance", None, default=Stakes.LOW)
 
 
 def decided(policy, text, **fields):
@@ -198,9 +203,7 @@ def test_every_text_has_a_plain_reading_and_reading_never_fails(text):
 
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_adding_text_never_lowers_the_tier(text, more):
-    policy = stakes_policy("finance", None, default=Stakes.LOW)
-
-    assert decided(policy, f"Wire it to the beneficiary. {text} {more}").stakes is Stakes.CRITICAL
+    assert decided(FINANCE, f"Wire it to the beneficiary. {text} {more}").stakes is Stakes.CRITICAL
 
 
 @pytest.mark.parametrize("pack", ["medical_coding", "finance", "legal"])
@@ -208,7 +211,7 @@ def test_a_pack_sees_its_requests_of_high_stakes_and_no_client_can_disarm_its_ru
     policy = stakes_policy(pack, None, default=Stakes.LOW)
     folder = "verifiers/domains/vectors"
     for name in (pack, f"{pack}_held_out"):
-        told = tell(policy, read_vectors(_root() / folder / f"{name}.yaml"))
+        told = tell(policy, read_vectors(ROOT / folder / f"{name}.yaml"))
         recall = recall_of(told, delta=0.05)
 
         assert recall.n_high >= 60
@@ -216,12 +219,6 @@ def test_a_pack_sees_its_requests_of_high_stakes_and_no_client_can_disarm_its_ru
         assert [one.labelled.place for one in told if one.is_missed or one.is_in_vain] == []
     assert not any(rule.when.can_be_disarmed for rule in policy.rules)
     assert all(rule.owner and rule.why for rule in policy.rules)
-
-
-def _root():
-    from pathlib import Path
-
-    return Path(__file__).parents[2]
 
 
 def test_a_recall_is_bounded_exactly():

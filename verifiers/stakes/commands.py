@@ -80,7 +80,8 @@ def test_policy(packs: tuple[str, ...], path: Path | None, delta: float, as_json
         for line in _lines(found):
             click.echo(line)
     if missed:
-        click.echo(f"preceptor: {missed} requests did not get their tier. Mend a rule, or the label.", err=True)
+        requests = "1 request" if missed == 1 else f"{missed} requests"
+        click.echo(f"preceptor: {requests} did not get their tier. Mend a rule, or the label.", err=True)
         sys.exit(1)
 
 

@@ -1,7 +1,8 @@
 """The stakes of a request: the highest tier that the server, its rules, its classifier or the client names.
 
 Nothing here lowers a tier. Unknown means high: a domain the policy does not list, a word in the header nobody defined,
-facts that are no object. What breaks while it is evaluated means `on_error`, which is high or critical.
+facts that are no object. What breaks while it is evaluated means `on_error`, and a text that was not read `on_unread`;
+both are high or critical.
 """
 
 import math
@@ -92,11 +93,11 @@ def _read(policy: StakesPolicy, request: StakesRequest) -> tuple[list[str], dict
             found = readings_of(text)
             texts.extend(found.texts)
             if not found.is_whole:
-                named["text.too_long"] = policy.on_error
+                named["text.too_long"] = policy.on_unread
             if found.is_hidden:
-                named["text.hidden"] = policy.hidden_text
+                named["text.hidden"] = policy.on_unread
     except Exception:  # noqa: BLE001 - a text that cannot be read is unknown
-        named["text.fault"] = policy.on_error
+        named["text.fault"] = policy.on_unread
     return list(dict.fromkeys(texts)), named
 
 

@@ -66,9 +66,9 @@ class StakesRules(Record):
     default_tier: Stakes | None = None
     """Tier of every request, beside `verifiers.stakes`; the higher holds. Unset: `verifiers.stakes` alone."""
     on_error: OnError = Stakes.HIGH
-    """Tier where a rule or the classifier broke, or a text was too long to be read whole."""
-    hidden_text: OnError = Stakes.CRITICAL
-    """Tier of a text that is written so that a reader misses what it says."""
+    """Tier where a rule or the classifier broke, or where a request holds more than text."""
+    on_unread: OnError = Stakes.CRITICAL
+    """Tier of a text that was not read as a person reads it: it hides its words, is too long, or took too long."""
     domains: Mapping[Name, Stakes] = {}
     """Tiers of domains that a client may name."""
     rules: tuple[Rule, ...] = ()
@@ -88,7 +88,7 @@ class StakesPolicy(Record):
     default: Stakes = Stakes.HIGH
     domains: Mapping[str, Stakes] = {}
     on_error: OnError = Stakes.HIGH
-    hidden_text: OnError = Stakes.CRITICAL
+    on_unread: OnError = Stakes.CRITICAL
     rules: tuple[Rule, ...] = ()
     classifier: StakesClassifier | None = None
     versions: tuple[int, ...] = ()
@@ -159,7 +159,7 @@ def merged(
             default=max([default, *(rules.default_tier for rules, _ in parts if rules.default_tier is not None)]),
             domains=tiers,
             on_error=max([Stakes.HIGH, *(rules.on_error for rules, _ in parts)]),
-            hidden_text=max([Stakes.HIGH, *(rules.hidden_text for rules, _ in parts)]) if parts else Stakes.CRITICAL,
+            on_unread=max([Stakes.HIGH, *(rules.on_unread for rules, _ in parts)]) if parts else Stakes.CRITICAL,
             rules=tuple(rule for rules, _ in parts for rule in rules.rules),
             classifier=classifier,
             versions=tuple(rules.version for rules, _ in parts),

@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 from urllib.parse import unquote
 
-MAX_CHARS = 60_000
+MAX_CHARS = 200_000
 """Characters of one text that are read; a longer one is not read whole, and that is said."""
 
 MAX_BLOCKS = 20
