@@ -38,6 +38,9 @@ class VerifierSettings(Settings):
     """A second cheap model whose answer is compared with the weak one's; unset: none is asked."""
     judge: ModelSettings | None = None
     """A model that grades the answer by a rubric, where suspicion is in between; unset: none is asked."""
+    judge_from: float = Field(0.0, ge=0, le=1)
+    """Suspicion from which the judge is asked: below it an answer passes without it. It takes a stack or a bundle that
+    measures suspicion; with 0 the judge is always asked."""
     judge_proof: Path | None = None
     """What the judge has shown beside experts, as `preceptor measure` wrote it. Unset: at high stakes its *fine* lets
     nothing leave."""
