@@ -49,7 +49,8 @@ _BY_WORDS = (
 _NOT_BY_WORDS = re.compile(r"history|screening|adult|sequela|maternal|mother|early childhood|conduct|onset|family")
 _YEARS = re.compile(
     r"\b(?P<years>\d{1,3})[ -]?(?:years?[ -]old|year[ -]old|y\.?[/ ]?o\b\.?|yrs?[ -]?old|yo[mf]?\b)|"
-    r"\b(?:aged?|age:)[ ]*(?P<aged>\d{1,3})\b(?![ ]*(?:months|weeks|days|mo\b|wk|d\b|%|mg))",
+    r"(?<!gestational )(?<!at )\b(?:aged?|age:)[ ]*(?P<aged>\d{1,3})\b"
+    r"(?![ ]*(?:completed|months|weeks|days|mo\b|wk|d\b|%|mg))",
     re.IGNORECASE,
 )
 _UNDER_ONE = re.compile(

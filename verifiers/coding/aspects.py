@@ -73,6 +73,7 @@ _ASPECTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "fetus": {
         **{number: (rf"fetus(?: number| no\.?| #)? ?{number}\b",) for number in "12345"},
         "9": (r"other fetus\b",),
+        "0": (r"not applicable or unspecified\b",),
     },
     "stage": {stage: (rf"{stage}[- ]stage\b",) for stage in ("mild", "moderate", "severe", "indeterminate")},
 }

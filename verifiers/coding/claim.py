@@ -154,7 +154,9 @@ def _is_something_else(text: str, match: re.Match[str], before: str) -> bool:
         return False
     if _NO_CODE_BEFORE.search(before) or _NO_CODE_AFTER.match(text, match.end()):
         return True
-    return match[1][0] in "BCLT" and not _IN_A_CODES_PLACE.search(before)
+    if match[1][0] not in "BCLT" or _IN_A_CODES_PLACE.search(before):
+        return False
+    return not _begins_line(text, (match.start(), match[1], match.end()))
 
 
 def _listed(text: str, mentions: list[_Mention]) -> list[_Mention]:

@@ -31,7 +31,9 @@ class DescriptionMatches:
             return not_applicable(self.id, "nothing_stated", required=self._required)
         claimed = {reading.stem for reading in readings}
         for reading in readings:
-            found = contradiction(load_term_index(), reading.stem, reading.pieces, claimed=claimed)
+            found = contradiction(
+                load_term_index(), reading.stem, reading.pieces, claimed=claimed, is_stated=reading.is_stated
+            )
             if found is not None:
                 return doubtful(self.id, found.reason, {**shown(reading.each), **shown_rival(found.rival)})
         return fine(self.id, claim)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from verifiers.coding.aspects import Aspects, aspects_of
 from verifiers.coding.term_index import Match, TermIndex, words_of
+from verifiers.coding.words import GENERIC
 
 SUPPORTED = 0.8
 """Share of a term that a piece must say for the code to count as stated there."""
@@ -17,10 +18,16 @@ WHOLLY = 0.95
 """Share of a rival term that the piece must say."""
 MARGIN = 0.9
 """By how much a rival must say more; what a word weighs is in `term_index`."""
-UNRELATED = 0.2
-"""A text that says less than this share of a code's terms, and of those above it, is about something else."""
+PARTLY = 0.6
+WIDE_MARGIN = 8.0
+"""By how much a rival must say more of which the piece says a part."""
+ALIKE = 0.6
+"""Share of what the code says of the piece that a rival must say too, so that both are about the same condition."""
 NEAR = 2.0
 """A piece that scores this close to the best one speaks of the code as well."""
+LIKE_LETTERS = 5
+"""First letters in which a word of the text and one of the list agree where they may be of one root."""
+_TELLS_NOTHING = GENERIC | frozenset({"right", "left", "bilateral", "unspecified", "type", "disease", "disorder"})
 RIVALS = 32
 PIECES_COMPARED = 6
 
@@ -33,12 +40,13 @@ class Contradiction(NamedTuple):
 
 
 def contradiction(
-    index: TermIndex, stem: str, pieces: Sequence[str], *, claimed: Collection[str]
+    index: TermIndex, stem: str, pieces: Sequence[str], *, claimed: Collection[str], is_stated: bool = False
 ) -> Contradiction | None:
     """What in the pieces contradicts the code; None where nothing does or they say nothing that the list knows.
 
     `stem` is a billable code without its seventh-character extension; `claimed` are all stems of the answer, which
-    are no rivals of each other.
+    are no rivals of each other. What an answer states beside a code may be a remark that names no condition: with
+    `is_stated` it contradicts only by a rival.
     """
     said = [words for piece in pieces if index.weight(words := words_of(piece)) > 0]
     if not said or stem not in index.terms_of:
@@ -46,15 +54,19 @@ def contradiction(
     everywhere = frozenset().union(*said)
     matches = [(index.best(stem, words, elsewhere=everywhere), words) for words in said]
     own, where = max(matches, key=lambda pair: (pair[0].score, pair[0].cover))
+    others = frozenset(claimed) - {stem}
+    rivals = _Rivals(index, frozenset(claimed), frozenset(other[:3] for other in others) - {stem[:3]}, others)
     if own.cover >= SUPPORTED:
-        rival = _rival(index, own, where, barred=claimed, demand=MARGIN)
-        return Contradiction("another_code_fits_better", rival) if rival else None
+        return _by(rivals.fitting_better(own, own, "", where))
     family = index.family_words[stem]
+    if not is_stated and _is_of_something_else(family, everywhere):
+        return Contradiction("text_speaks_of_something_else", None)
     matches.sort(key=lambda pair: -index.weight(family & pair[1]))
     for match, words in matches[:PIECES_COMPARED]:
-        rival = _rival(index, match, words, barred=claimed, demand=MARGIN)
+        kin, spoken = _above(index, stem, words)
+        rival = rivals.fitting_better(match, spoken or match, kin, words)
         if rival:
-            return Contradiction("another_code_fits_better", rival)
+            return _by(rival)
     return None
 
 
@@ -95,16 +107,63 @@ def _joined(said: Sequence[Aspects], aspect: str) -> Aspects:
     return {aspect: frozenset().union(*(each[aspect] for each in said))}
 
 
-def _rival(
-    index: TermIndex, own: Match, words: frozenset[str], *, barred: Collection[str], demand: float
-) -> str | None:
-    """The code that the words plainly say instead, if there is one."""
-    total = index.weight(words)
-    for term in index.nearest(words, n=RIVALS):
-        stem = index.stem_of[term]
-        match = index.match(term, words)
-        if stem in barred or match.score < own.score + demand or match.cover < WHOLLY:
-            continue
-        if own.words <= match.words or (own.cover < SUPPORTED and match.said >= 0.5 * total):
-            return stem
-    return None
+def _by(rival: str | None) -> Contradiction | None:
+    return None if rival is None else Contradiction("another_code_fits_better", rival)
+
+
+def _above(index: TermIndex, stem: str, words: frozenset[str]) -> tuple[str, Match | None]:
+    """The code above and its term that the words say wholly, if there is one; of several the fullest."""
+    matches = [(code, index.match_said(term, words)) for code, term in index.above[stem]]
+    whole = [(code, match) for code, match in matches if match.cover >= WHOLLY]
+    return max(whole, key=lambda pair: pair[1].score, default=("", None))
+
+
+def _is_of_something_else(family: frozenset[str], said: frozenset[str]) -> bool:
+    """Whether no word of the text begins like a word of the list around the code."""
+    telling = {word.lstrip("~")[:LIKE_LETTERS] for word in said - _TELLS_NOTHING}
+    return bool(telling) and not telling & {word.lstrip("~")[:LIKE_LETTERS] for word in family - _TELLS_NOTHING}
+
+
+class _Rivals(NamedTuple):
+    """The codes that may fit better than a stem; those claimed beside it, and their like, may not."""
+
+    terms: TermIndex
+    barred: frozenset[str]
+    barred_categories: frozenset[str]
+    others: frozenset[str]
+
+    def fitting_better(self, own: Match, with_kin: Match, kin: str, words: frozenset[str]) -> str | None:
+        """The code that the words plainly say instead, if there is one.
+
+        `with_kin` is what the words say of the code above, `kin`: outside of its codes a rival must beat that.
+        """
+        total = self.terms.weight(words)
+        explained = self._explained(words)
+        for term in self.terms.nearest(words, n=RIVALS):
+            stem = self.terms.stem_of[term]
+            if stem in self.barred or stem[:3] in self.barred_categories:
+                continue
+            match = self.terms.match(term, words)
+            if explained and match.words - GENERIC <= explained:
+                continue
+            held = own if kin and stem.startswith(kin) else max(own, with_kin, key=lambda match: match.score)
+            if self._fits_better(match, held, total):
+                return stem
+        return None
+
+    def _explained(self, words: frozenset[str]) -> frozenset[str]:
+        """What the words say of the other claimed codes that they state: no rival is made of that alone."""
+        matches = [self.terms.best(stem, words) for stem in self.others]
+        return frozenset().union(*(match.words for match in matches if match.cover >= SUPPORTED))
+
+    def _fits_better(self, match: Match, held: Match, total: float) -> bool:
+        gap = match.score - held.score
+        if gap < MARGIN:
+            return False
+        shared = self.terms.weight(held.words & match.words)
+        alike = 0 < shared >= ALIKE * self.terms.weight(held.words)
+        if match.cover < WHOLLY:
+            return match.cover >= PARTLY and alike and gap >= WIDE_MARGIN
+        if match.words - GENERIC < held.words - GENERIC:
+            return False
+        return alike or (held.cover < SUPPORTED and match.said >= 0.5 * total)

@@ -17,6 +17,8 @@ from verifiers.coding.code_set import CodeSet, load_code_set
 from verifiers.coding.words import GENERIC, Said, said, said_officially
 
 SIDE_WEIGHT = 4.0
+RARE_WEIGHT = 10.0
+"""What a word weighs that only the codes above have."""
 GENERIC_WEIGHT = 1.0
 """What `other` and `unspecified` weigh where the text says them; unsaid they cost nothing."""
 UNSAID_NEGATION = 0.2
@@ -53,11 +55,15 @@ class Match(NamedTuple):
 
 @dataclass(frozen=True)
 class TermIndex:
-    """Terms by their words. `stem_of[t]` is the code of term t; `postings` lists the terms that hold a word."""
+    """Terms by their words. `stem_of[t]` is the code of term t; `postings` lists the terms that hold a word.
+
+    `above` holds the terms of the codes that a code refines, the nearest first: they speak for it, never against.
+    """
 
     terms: tuple[Said, ...]
     stem_of: tuple[str, ...]
     terms_of: Mapping[str, tuple[int, ...]]
+    above: Mapping[str, tuple[tuple[str, Said], ...]]
     family_words: Mapping[str, frozenset[str]]
     weights: Mapping[str, float]
     postings: Mapping[str, Int[np.ndarray, " terms_with_word"]]
@@ -65,11 +71,15 @@ class TermIndex:
 
     def match(self, term: int, words: frozenset[str], *, elsewhere: frozenset[str] = frozenset()) -> Match:
         """How far the words say the term; words said `elsewhere` in the text are not missed."""
-        needed, optional = self.terms[term]
+        return self.match_said(self.terms[term], words, elsewhere=elsewhere)
+
+    def match_said(self, term: Said, words: frozenset[str], *, elsewhere: frozenset[str] = frozenset()) -> Match:
+        """The same of a term that is not numbered."""
+        needed, optional = term
         held = (needed | optional) & words
         weigh = self.weights
         unsaid = sum(self._cost(word, words) for word in needed - words - elsewhere)
-        return Match(held, sum(weigh[word] for word in held), unsaid)
+        return Match(held, sum(weigh.get(word, RARE_WEIGHT) for word in held), unsaid)
 
     def best(self, stem: str, words: frozenset[str], *, elsewhere: frozenset[str] = frozenset()) -> Match:
         """The best match among the terms of one code."""
@@ -98,10 +108,10 @@ class TermIndex:
         if word in GENERIC:
             return 0.0
         if word[0] == "~" and word[1:] not in words:
-            return 0.0 if word in FREE_WORDS else UNSAID_NEGATION * self.weights[word]
+            return 0.0 if word in FREE_WORDS else UNSAID_NEGATION * self.weights.get(word, RARE_WEIGHT)
         if word in IMPLIED_WORDS:
             return UNSAID_IMPLIED * self.weights[word]
-        return self.weights[word] * (1.5 if word[0] == "~" or f"~{word}" in words else 1.0)
+        return self.weights.get(word, RARE_WEIGHT) * (1.5 if word[0] == "~" or f"~{word}" in words else 1.0)
 
 
 @cache
@@ -136,6 +146,7 @@ def build_term_index(codes: CodeSet) -> TermIndex:
         terms=tuple(terms),
         stem_of=tuple(stem_of),
         terms_of=terms_of,
+        above=_terms_above(codes, stems),
         family_words=_family_words(codes, stems),
         weights=weights,
         postings={word: np.asarray(listed, dtype=np.int64) for word, listed in holding.items()},
@@ -163,6 +174,23 @@ def _burden(word: str, weights: Mapping[str, float]) -> float:
         return 0.0
     share = UNSAID_IMPLIED if word in IMPLIED_WORDS else UNSAID_NEGATION if word[0] == "~" else 1.0
     return weights[word] * share
+
+
+def _terms_above(codes: CodeSet, stems: Iterable[str]) -> dict[str, tuple[tuple[str, Said], ...]]:
+    read: dict[str, tuple[tuple[str, Said], ...]] = {}
+
+    def terms(code: str) -> tuple[tuple[str, Said], ...]:
+        if code not in read:
+            texts = (codes.descriptions[code], *codes.terms.get(code, ()))
+            read[code] = tuple((code, term) for text in texts if (term := said_officially(text)).words)
+        return read[code]
+
+    return {
+        stem: tuple(
+            term for n in range(len(stem) - 1, 2, -1) if stem[:n] in codes.descriptions for term in terms(stem[:n])
+        )
+        for stem in stems
+    }
 
 
 def _family_words(codes: CodeSet, stems: Iterable[str]) -> dict[str, frozenset[str]]:

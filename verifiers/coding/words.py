@@ -43,6 +43,7 @@ _ENDING = frozenset(
     }
 )
 _TOKEN = re.compile(r"[a-z0-9]+|[,;.:()\[\]]")
+_CLASSIFIED = re.compile(r"\bnot (?:elsewhere classified|otherwise specified)\b")
 _LIST_REACH = 12
 """Tokens after a comma in which a negated list must go on with `and` or `or`."""
 _OPTIONAL = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
@@ -94,7 +95,8 @@ def spelled_out(text: str) -> str:
 
 
 def _words(text: str) -> frozenset[str]:
-    tokens = _TOKEN.findall(re.sub(r"\bnon[- ](?=[a-z])", "non", text).replace("'s", ""))
+    text = _CLASSIFIED.sub(" ", re.sub(r"\bnon[- ](?=[a-z])", "non", text).replace("'s", ""))
+    tokens = _TOKEN.findall(text)
     found = set()
     negated = False
     for place, token in enumerate(tokens):
