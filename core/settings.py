@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from core.access_settings import AccessSettings
 from core.calibration_settings import CalibrationSettings
@@ -169,6 +169,10 @@ class GatewaySettings(Settings):
     """What decides: `models:/NAME@champion`, `models:/NAME/3` or a folder. Unset means this run's champion."""
     api_key_env: str | None = None
     """Environment variable with the bearer key that clients must send; unset means none is asked for."""
+    keep_unresolved: bool = False
+    """Keep question and answers in the store where a person must look: at critical stakes, and at high stakes where
+    the recheck did not pass. The one place where the gateway keeps texts; `preceptor label import --unresolved` hands
+    them to the experts."""
 
 
 class RunSettings(Settings):
@@ -203,6 +207,13 @@ class RunSettings(Settings):
     access: AccessSettings = AccessSettings()
     threads: int = Field(2, ge=1)
     """CPU threads of encoder and training."""
+
+    _source: Path | None = PrivateAttr(None)
+
+    @property
+    def source(self) -> Path | None:
+        """The YAML that it was read from; no part of what is hashed or recorded."""
+        return self._source
 
     @property
     def makes_certificate(self) -> bool:
@@ -261,9 +272,11 @@ def load_settings(path: Path, overrides: Sequence[str] = ()) -> RunSettings:
     for override in overrides:
         _put(values, override)
     try:
-        return RunSettings.model_validate(values)
+        settings = RunSettings.model_validate(values)
     except ValidationError as error:
         raise SettingsError(_all_faults(path, error)) from error
+    settings._source = path
+    return settings
 
 
 def _put(values: dict[str, Any], override: str) -> None:

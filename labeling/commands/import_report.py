@@ -1,12 +1,15 @@
 """The report of an import in words, for the terminal."""
 
+import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
     from labeling.content.reports import ImportReport
+    from labeling.content.unresolved import TakenOver
 
 
 def print_report(report: "ImportReport", *, dry_run: bool, data_class: str) -> None:
@@ -38,6 +41,22 @@ def print_report(report: "ImportReport", *, dry_run: bool, data_class: str) -> N
         click.echo("The file can be imported." if not faults else f"It cannot be imported: {faults} faults.")
     else:
         click.echo("Next: preceptor label serve --expert NAME")
+
+
+def print_taken_over(taken: "TakenOver", *, dry_run: bool, data_class: str, as_json: bool) -> None:
+    """Print what was taken over of what the recheck could not settle."""
+    if as_json:
+        reports = [asdict(report) for report in taken.reports]
+        click.echo(
+            json.dumps({"n_new": taken.n_new, "n_single": taken.n_single, "dry_run": dry_run, "reports": reports})
+        )
+        return
+    for report in taken.reports:
+        print_report(report, dry_run=dry_run, data_class=data_class)
+    if not taken.reports:
+        click.echo("No pair of answers waits for a person.")
+    if taken.n_single:
+        click.echo(f"{taken.n_single} requests have one answer alone, and stay where they are.")
 
 
 def first_of(names: Sequence[str], n: int = 5) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from labeling.commands.ask_options import Asked, ask_options, asked_source
-from labeling.commands.import_report import print_report
+from labeling.commands.import_report import print_report, print_taken_over
 from labeling.commands.options import acting, by_option, engine_of, settings_of, store_options
 
 if TYPE_CHECKING:
@@ -18,7 +18,8 @@ DATA_CLASSES = ("synthetic", "public", "deidentified", "limited", "identified")
 
 
 @click.command("import")
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--unresolved", is_flag=True, help="In place of files: the answers that the recheck could not settle.")
 @click.option("--weak", metavar="MODEL", help="The cheap model, where rows hold more than two answers.")
 @click.option("--strong", metavar="MODEL", help="The expensive model.")
 @click.option("--map", "mapping", multiple=True, metavar="FIELD=COLUMN", help="Read this column as that field.")
@@ -31,6 +32,7 @@ DATA_CLASSES = ("synthetic", "public", "deidentified", "limited", "identified")
 def import_command(
     files: tuple[Path, ...],
     *,
+    unresolved: bool,
     mapping: tuple[str, ...],
     dry_run: bool,
     as_json: bool,
@@ -40,7 +42,8 @@ def import_command(
 
     Duplicates are skipped, so the same file can be imported again. Items in which an identifier of a patient seems to
     stand are held back until `preceptor label clear`. With --ask the two models of the settings give the answers:
-    what they gave is kept in a file, so that a run that was stopped goes on where it was.
+    what they gave is kept in a file, so that a run that was stopped goes on where it was. With --unresolved it takes
+    over what the gateway or `preceptor verify` kept for a person; experts get these pairs first.
 
     Example: preceptor label import pairs.jsonl --weak coder-small --strong coder-large
     """
@@ -53,11 +56,18 @@ def import_command(
     from labeling.content.inspecting import inspect_pairs
     from labeling.content.rows import mapping_of
     from labeling.content.sources import Source
+    from labeling.content.unresolved import import_unresolved
 
     settings = settings_of(where["config"])
     rules = _rules(settings, where)
     engine = engine_of(where, settings)
     actor = acting(engine, where["by"], Act.IMPORT_ITEMS)
+    if unresolved == bool(files):
+        raise click.UsageError("Name FILES to import, or --unresolved, and not both.")
+    if unresolved:
+        taken = import_unresolved(engine, by=actor.name, now=datetime.now(UTC), rules=rules, dry_run=dry_run)
+        print_taken_over(taken, dry_run=dry_run, data_class=rules.data_class, as_json=as_json)
+        return
     source = Source(files, weak=rules.weak, strong=rules.strong, mapping=mapping_of(mapping))
     asked = Asked(source, estimates=())
     if where["ask"]:

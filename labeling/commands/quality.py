@@ -95,6 +95,8 @@ def gold(file: Path, *, kind: str, as_json: bool, **where: Any) -> None:  # noqa
 def agreement(*, as_json: bool, **where: Any) -> None:  # noqa: ANN401 - see `guideline`
     """Show how far experts agree, by stratum, with intervals; what that allows; and whose work deserves a look.
 
+    Where experts judged what the recheck could not settle, it also says how often they overruled it.
+
     Example: preceptor label agreement --json
     """
     from assurance.agreement_figures import Measure
@@ -119,7 +121,13 @@ def agreement(*, as_json: bool, **where: Any) -> None:  # noqa: ANN401 - see `gu
         }
         remarks = {one.name: list(one.remarks) for one in report.raters.raters if one.remarks}
         release = report.release.model_dump(mode="json")
-        click.echo(json.dumps({"release": release, "strata": strata, "remarks": remarks, "waiting": report.n_waiting}))
+        overruled = {
+            **report.overruling.overrides.model_dump(),
+            "not_checked": report.overruling.n_not_checked,
+            "not_said": report.overruling.n_not_said,
+        }
+        facts = {"release": release, "strata": strata, "remarks": remarks, "waiting": report.n_waiting}
+        click.echo(json.dumps({**facts, "overrides": overruled}))
         return
     click.echo(report.release.sentence)
     for one in report.agreements:
@@ -130,6 +138,11 @@ def agreement(*, as_json: bool, **where: Any) -> None:  # noqa: ANN401 - see `gu
         )
         for note in one.notes:
             click.echo(f"  {note}")
+    overall = report.overruling.overrides.overall
+    if overall.share is not None:
+        click.echo(f"The recheck was overruled on {overall.n_overridden} of {overall.n} answers: {overall.share}.")
+        for check, found in report.overruling.overrides.by_check.items():
+            click.echo(f"  {check}: {found.n_overridden} of {found.n}, {found.share}")
     for rater in report.raters.raters:
         for remark in rater.remarks:
             click.echo(f"{rater.name}: {remark}")

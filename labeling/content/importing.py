@@ -20,7 +20,7 @@ from core.items import ITEMS
 from core.ledger import Detail, append_in
 from core.model_identity import names_a_model
 from core.moments import timestamp
-from core.records import Answer
+from core.records import Answer, Stakes
 from core.store import writing
 from labeling.content.inspecting import ImportRules, Inspection, chunks, inspect_pairs
 from labeling.content.reports import ImportReport
@@ -34,6 +34,9 @@ __all__ = ["DEFAULT_RULES", "ImportRules", "import_pairs", "write_pairs"]
 
 DEFAULT_RULES = ImportRules()
 
+HUMAN_PRIORITY = 10.0
+"""Pairs at which a person must look come before all others, those with the highest stakes first."""
+
 _NEXT_STEP = "Mend these rows (docs/labeling.md shows the form), then import again."
 
 
@@ -46,6 +49,8 @@ class _Batch:
     answers: list[dict[str, Any]] = field(default_factory=list)
     pairs: list[dict[str, Any]] = field(default_factory=list)
     wanted: dict[str, int] = field(default_factory=dict)
+    priorities: dict[str, float] = field(default_factory=dict)
+    """Of pairs that do not wait their turn."""
     with_findings: set[str] = field(default_factory=set)
     """Ids of items."""
 
@@ -100,14 +105,15 @@ def write_pairs(
         for chunk in chunks(source.entries(tally)):
             standing.look_up(connection, chunk)
             batch = _batch(chunk, standing, inspection, rules=rules, now=now)
-            _write(connection, batch, report.phi_by_item, is_holding=holds(rules.data_class))
+            _write(connection, batch, report.phi_by_item, rules=rules)
             n_written += len(batch.pairs)
         if tally.faults or n_written != len(inspection.searched):
             changed = f"{report.n_new} new pairs were inspected and {n_written} found again"
             raise DataError([*tally.faults, changed], "Import again, and leave the files alone meanwhile.")
         details: dict[str, Detail] = {"pairs": n_written, "held": len(report.held), "rows": report.n_rows}
-        for path in source.paths:
-            append_in(connection, by, "item.import", f"sha256:{of_file(path)}", details, now=now)
+        origins = [f"sha256:{of_file(path)}" for path in source.paths] or [rules.stream]
+        for origin in origins:
+            append_in(connection, by, "item.import", origin, details, now=now)
 
 
 def _batch(
@@ -130,6 +136,8 @@ def _batch(
             batch.with_findings.add(query.id)
         stakes = standing.stakes.setdefault(query.id, str(query.stakes))
         batch.wanted[pair.id] = wanted_experts(pair.id, stakes, high=high, low=low)
+        if rules.stream == "human":
+            batch.priorities[pair.id] = HUMAN_PRIORITY + Stakes(stakes).rank
     return batch
 
 
@@ -156,7 +164,7 @@ def _add_rows(batch: _Batch, entry: Entry, admission: Admission, *, rules: Impor
 
 
 def _write(
-    connection: sa.Connection, batch: _Batch, kinds: Mapping[str, Mapping[str, int]], *, is_holding: bool
+    connection: sa.Connection, batch: _Batch, kinds: Mapping[str, Mapping[str, int]], *, rules: ImportRules
 ) -> None:
     tables = ((ITEMS, batch.items), (SAMPLING, batch.sampling), (ANSWERS, batch.answers), (PAIRS, batch.pairs))
     for table, rows in tables:
@@ -164,14 +172,14 @@ def _write(
             connection.execute(table.insert(), rows)
     items = sorted(batch.with_findings)
     if items:
-        if is_holding:
+        if holds(rules.data_class):
             # An excluded item stays out, whatever comes in beside it.
             seen = sa.and_(ITEMS.c.id.in_(items), ITEMS.c.phi_state != "excluded")
             connection.execute(ITEMS.update().where(seen).values(phi_state="held"))
         connection.execute(PHI_FINDINGS.delete().where(PHI_FINDINGS.c.item_id.in_(items)))
         found = [{"item_id": item, "kind": kind, "n": n} for item in items for kind, n in kinds[item].items()]
         connection.execute(PHI_FINDINGS.insert(), found)
-    add_pairs(connection, list(batch.wanted), wanted=batch.wanted)
+    add_pairs(connection, list(batch.wanted), wanted=batch.wanted, stream=rules.stream, priorities=batch.priorities)
     if items:
         earlier = sa.select(PAIRS.c.id).where(PAIRS.c.item_id.in_(items))
         refresh(connection, connection.execute(earlier).scalars().all())

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import sqlalchemy as sa
 
@@ -33,6 +33,7 @@ class ImportRules:
     """Which models make the pair, what kind of texts come in, and by how many experts each pair is judged.
 
     `weak` and `strong` are named where rows hold more than two answers or the tiers shall be known: both or neither.
+    `stream` is where the pairs go: `plain`, or `human` where a person must look, which comes first, by stakes.
     """
 
     weak: str | None = None
@@ -40,6 +41,7 @@ class ImportRules:
     data_class: str = "deidentified"
     overlap_high_stakes: int = 2
     overlap_low_stakes: float = 1.3
+    stream: Literal["plain", "human"] = "plain"
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ Reads files as often as it is asked to, one row at a time; keeps counts and faul
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,8 @@ class Source:
     """Answers that take the place of the rows' own."""
     skips_unanswered: bool = False
     """Whether rows that lack an answer of a model are left out; otherwise they are faults."""
+    given: tuple[Row, ...] = ()
+    """Rows that stand in no file: read before those of the files."""
 
     def __post_init__(self) -> None:
         if (self.weak is None) != (self.strong is None) or (self.weak is not None and self.weak == self.strong):
@@ -63,14 +66,14 @@ class Source:
 
     def rows(self, tally: Tally) -> Iterator[Row]:
         """Readable rows under our names for their fields, counted."""
-        for path in self.paths:
-            for place, values in stream_rows(path, tally.faults):
-                tally.n_rows += 1
-                row = Row(place, renamed(values, self.mapping))
-                self._count(values, row, tally)
-                if len(tally.faults) >= MAX_FAULTS:
-                    return
-                yield row
+        in_files = (one for path in self.paths for one in stream_rows(path, tally.faults))
+        for place, values in chain(self.given, in_files):
+            tally.n_rows += 1
+            row = Row(place, renamed(values, self.mapping))
+            self._count(values, row, tally)
+            if len(tally.faults) >= MAX_FAULTS:
+                return
+            yield row
         for name, foreign in self.mapping.items():
             if tally.n_rows and not any(column == foreign for column, _ in tally.readings):
                 tally.faults.append(f"--map {name}={foreign}: no row has a field '{foreign}'")

@@ -23,6 +23,7 @@ from labeling.judging.ballots import FREE, Ballot, Choice, JudgingRules, check_b
 from labeling.judging.drafts import put_draft
 from labeling.judging.form import form_of
 from labeling.judging.rendering import check_places
+from labeling.judging.revealing import AFTER_REVEAL, was_revealed
 from labeling.queueing.offering import task_of
 from labeling.queueing.places import take
 from labeling.tables import ASSIGNMENTS, DRAFTS, GUIDELINES, JUDGEMENTS, MARKS, RETRACTIONS, stands
@@ -65,9 +66,12 @@ def submit(engine: sa.Engine, ballot: Ballot, *, expert: str, rules: JudgingRule
             found = _found(connection, ballot, judgement)
             if found is not None:
                 return found
-            _insert(connection, ballot, judgement, purpose=assignment.purpose)
+            is_blind = not was_revealed(connection, ballot.assignment_id)
+            _insert(connection, ballot, judgement, purpose=assignment.purpose if is_blind else AFTER_REVEAL)
             _settle(connection, assignment)
             append_in(connection, expert, "judge.submit", judgement.id, ledger_details(judgement), now=now)
+            if not is_blind:
+                append_in(connection, expert, "judge.after_reveal", judgement.id, {"pair": judgement.pair_id}, now=now)
             return Receipt.SAVED
     except IntegrityError:
         # Another process saved this revision between our look and our insert (PostgreSQL; SQLite queues writers).
@@ -103,6 +107,8 @@ def retract(engine: sa.Engine, judgement_id: str, *, expert: str, reason: str = 
             (judgement,) = judgements_where(connection, JUDGEMENTS.c.id == judgement_id)
             put_draft(connection, row.assignment_id, revision=row.revision + 1, form=form_of(judgement), now=now)
             details: dict[str, Detail] = {"pair": row.pair_id, "reason_sha256": of_json(reason)}
+            if was_revealed(connection, row.assignment_id):
+                details[AFTER_REVEAL] = True
             append_in(connection, expert, "judge.retract", judgement_id, details, now=now)
             return True
     except IntegrityError:

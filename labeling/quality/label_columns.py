@@ -13,13 +13,14 @@ from jaxtyping import Bool, Float, Int
 
 from core.items import ITEMS
 from core.records import QUALITIES, Verdict
+from labeling.judging.revealing import AFTER_REVEAL
 from labeling.tables import ANSWERS, JUDGEMENTS, PAIRS, stands
 
 VERDICTS = tuple(Verdict)
 """Verdicts in the order of their codes."""
 
 CANNOT = VERDICTS.index(Verdict.CANNOT_JUDGE)
-PURPOSES = ("work", "gold", "repeat", "qualification")
+PURPOSES = ("work", "gold", "repeat", "qualification", AFTER_REVEAL)
 PLAIN_STRENGTH = 2
 """A preference without a strength counts as *clearly*, the middle one."""
 

@@ -14,6 +14,7 @@ from labeling.quality.changes import Outdated, outdated
 from labeling.quality.disagreements import count_disagreements
 from labeling.quality.gold import rates
 from labeling.quality.label_columns import VERDICTS, Labels, read_labels
+from labeling.quality.overruling import Overruling, overruling
 from labeling.quality.raters import Raters, raters_of
 from labeling.quality.rulings import Ruling, last_rulings
 
@@ -47,6 +48,8 @@ class QualityReport:
     n_waiting: int
     """Pairs that need an adjudicator."""
     rulings_by_class: dict[str, int]
+    overruling: Overruling
+    """How often experts overruled the recheck."""
 
     @property
     def overall(self) -> Agreements:
@@ -75,6 +78,7 @@ def quality_report(connection: sa.Connection, *, pass_share: float) -> QualityRe
         outdated=tuple(outdated(connection)),
         n_waiting=count_disagreements(connection),
         rulings_by_class=dict(sorted(Counter(str(one.error_class) for one in rulings.values()).items())),
+        overruling=overruling(connection),
     )
 
 

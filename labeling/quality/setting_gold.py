@@ -203,7 +203,7 @@ def _refuse_taken(connection: sa.Connection, pair: _Pair) -> None:
         raise _Fault("what is right about this pair was set before, and differs; it is never changed")
     if pair.is_offered:
         raise _Fault("the pair was judged by an expert or is in hand; choose one that nobody was offered")
-    if pair.stream in ("audit", "active"):
+    if pair.stream in ("audit", "active", "human"):
         raise _Fault(f"a drawing chose the pair for the {pair.stream} stream; choose another")
 
 

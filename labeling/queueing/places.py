@@ -40,11 +40,23 @@ def wanted_experts(pair_id: str, stakes: str, *, high: int, low: float) -> int:
 
 
 def add_pairs(
-    connection: sa.Connection, pair_ids: Sequence[str], *, wanted: Mapping[str, int], stream: str = "plain"
+    connection: sa.Connection,
+    pair_ids: Sequence[str],
+    *,
+    wanted: Mapping[str, int],
+    stream: str = "plain",
+    priorities: Mapping[str, float] = {},
 ) -> None:
-    """Put new pairs into the queue, open unless their item is held back."""
+    """Put new pairs into the queue, open unless their item is held back; one without a priority gets 0."""
     rows = [
-        {"pair_id": id_, "stream": stream, "priority": 0.0, "wanted": wanted[id_], "n_taken": 0, "is_open": False}
+        {
+            "pair_id": id_,
+            "stream": stream,
+            "priority": priorities.get(id_, 0.0),
+            "wanted": wanted[id_],
+            "n_taken": 0,
+            "is_open": False,
+        }
         for id_ in pair_ids
     ]
     if rows:

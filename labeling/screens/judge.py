@@ -17,6 +17,7 @@ from labeling.judging.keys import ACTIONS, keys_of
 from labeling.judging.own_work import last_of_today
 from labeling.judging.own_work import undo as take_back
 from labeling.judging.rendering import render_answer, render_markdown
+from labeling.judging.revealing import reveal
 from labeling.judging.submitting import Receipt, submit
 from labeling.quality.guideline import has_acknowledged, latest
 from labeling.quality.qualification import is_qualified
@@ -26,6 +27,7 @@ from labeling.screens.room import Site
 
 NOTICES: Mapping[str, str] = {
     Receipt.SAVED: "Saved.",
+    "checks_said": "Saved. Above the question stands what the checks had said of the pair before.",
     Receipt.ALREADY_SAVED: "Already saved; it counts once.",
     Receipt.EARLIER_STANDS: "You had judged that pair before; the earlier verdict stands. Undo it to change it.",
     Receipt.OUT_OF_DATE: "That form was out of date and was not saved. Here is the pair again.",
@@ -125,6 +127,8 @@ def _judge_page(
         kept = draft_of(connection, task.assignment_id, revision=task.revision) if task else None
         guideline = latest(connection)
     form = refused or (kept.form if kept else JudgingForm())
+    has_judged = undoable is not None and request.query_params.get("after") == Receipt.SAVED
+    said = reveal(site.engine, [undoable] if has_judged and undoable else [], expert=actor.name, now=now)
     return site.page(
         request,
         actor,
@@ -133,10 +137,11 @@ def _judge_page(
         progress=progress,
         goal=site.settings.daily_goal,
         undoable=undoable,
+        said=said.get(undoable or ""),
         keys=keys,
         key_names=ACTIONS,
         fault=fault,
-        notice="" if fault else NOTICES.get(request.query_params.get("after", ""), ""),
+        notice="" if fault else NOTICES.get("checks_said" if said else request.query_params.get("after", ""), ""),
         **(_shown(task, form, site.judging_rules) if task else {}),
         edition=kept.edition if kept else 0,
         guideline_version=guideline.version if guideline else None,

@@ -12,6 +12,7 @@ from core.store import writing
 from labeling.judging.ballots import MAX_REASON_CHARS, Choice
 from labeling.judging.keys import ACTIONS, Keys, chosen_keys, keys_of, save_keys
 from labeling.judging.own_work import judged_today, reopen
+from labeling.judging.revealing import reveal
 from labeling.queueing.experts import enter
 from labeling.screens.room import Site
 
@@ -33,12 +34,14 @@ def add_own_pages(site: Site) -> None:
     def mine_page(request: Request, actor: Actor, *, fault: str = "") -> Response:
         with engine.connect() as connection:
             judged = judged_today(connection, actor.name, now=clock())
+        said = reveal(engine, [one.id for one in judged], expert=actor.name, now=clock())
         return site.page(
             request,
             actor,
             "mine.html",
             status_code=422 if fault else 200,
             judged=judged,
+            said=said,
             labels=CHOICE_LABELS,
             fault=fault,
             max_reason_chars=MAX_REASON_CHARS,

@@ -1,6 +1,7 @@
 """The labeling tables on the shared store, by what they are about."""
 
 from core.items import ITEMS
+from core.unresolved import UNRESOLVED
 from labeling.tables.content import ANSWERS, CLEARANCES, PAIRS, PHI_FINDINGS, REDACTIONS, SAMPLING
 from labeling.tables.judgements import (
     ACKNOWLEDGEMENTS,
@@ -11,6 +12,7 @@ from labeling.tables.judgements import (
     MARKS,
     QUALIFICATIONS,
     RETRACTIONS,
+    REVEALS,
     counts,
     stands,
 )
@@ -42,9 +44,11 @@ __all__ = [
     "QUEUE",
     "REDACTIONS",
     "RETRACTIONS",
+    "REVEALS",
     "SAMPLING",
     "SELECTED",
     "SELECTIONS",
+    "UNRESOLVED",
     "counts",
     "stands",
 ]

@@ -10,6 +10,7 @@ Rows are only ever added: a change of mind is a retraction and a new revision.
 | label_judgement | an expert's verdict on a pair |
 | label_mark | a sentence of an answer that an expert marked as faulty |
 | label_retraction | the undoing of a judgement, with its reason |
+| label_reveal | an expert was shown what the checks had said, after this judgement of theirs |
 | label_qualification | an expert handed in the qualification set, and passed or failed |
 | label_adjudication | the last word on a pair about which experts disagree |
 """
@@ -115,6 +116,13 @@ RETRACTIONS = sa.Table(
     METADATA,
     sa.Column("judgement_id", sa.ForeignKey("label_judgement.id"), primary_key=True),
     sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("at", MOMENT, nullable=False),
+)
+
+REVEALS = sa.Table(
+    "label_reveal",
+    METADATA,
+    sa.Column("judgement_id", sa.ForeignKey("label_judgement.id"), primary_key=True),
     sa.Column("at", MOMENT, nullable=False),
 )
 

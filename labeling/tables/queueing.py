@@ -39,7 +39,7 @@ QUEUE = sa.Table(
     sa.Column("n_taken", sa.Integer, nullable=False),
     # Wanted by more experts than took it, and free to be shown: kept beside the counts so that an index finds it.
     sa.Column("is_open", sa.Boolean, nullable=False),
-    sa.CheckConstraint("stream IN ('plain', 'audit', 'active', 'gold', 'qualification')", name="stream"),
+    sa.CheckConstraint("stream IN ('plain', 'audit', 'active', 'human', 'gold', 'qualification')", name="stream"),
     sa.Index("ix_label_queue_next", "is_open", "priority", "pair_id"),
 )
 
