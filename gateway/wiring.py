@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from core.settings import RunSettings
+    from core.verifier_settings import VerifierSettings
     from gateway.certified import RoutingBundle
     from models.bundle import Bundle
     from verifiers.assembling import Recheck
@@ -19,7 +20,8 @@ def recheck_for(settings: "RunSettings", bundle: "RoutingBundle | None", *, read
         reads_facts: whether facts may say what models said, as rows of a file may and a client may not.
 
     Raises:
-        SettingsError: a pack, a model's endpoint or the judge's proof cannot be used.
+        SettingsError: a pack or a model's endpoint cannot be used.
+        DataError: the judge's proof or the stack of signals cannot be read.
         MissingExtra: a library that a check needs is not installed.
     """
     from verifiers.assembling import recheck_of
@@ -46,7 +48,7 @@ def resources_of(settings: "RunSettings", bundle: "RoutingBundle | None", *, rea
         resources["judge_name"] = verifiers.judge.name
     if verifiers.judge_proof is not None:
         resources["proof"] = read_proof(verifiers.judge_proof)
-    gauge = _gauge_of(bundle)
+    gauge = _gauge_of(bundle, verifiers, resources)
     if gauge is not None:
         resources["gauge"] = gauge
     return resources
@@ -65,14 +67,32 @@ def load_deciding(settings: "RunSettings", reference: str) -> "Bundle":
     return load_bundle(fetch_bundle(reference, tracking_uri=settings.mlflow.tracking_uri, cache=cache))
 
 
-def _gauge_of(bundle: Any) -> object | None:  # noqa: ANN401 - a bundle with or without a classifier
+def _gauge_of(
+    bundle: Any,  # noqa: ANN401 - a bundle with or without a classifier
+    verifiers: "VerifierSettings",
+    resources: Mapping[str, object],
+) -> object | None:
+    """The stack of signals where settings name one, else the bundle's classifier; None: nothing measures suspicion."""
+    from core.suspicion_stack import read_stack
     from verifiers.case import Case
-    from verifiers.doubt.gauge import FunctionGauge
+    from verifiers.doubt.gauge import FunctionGauge, Sources, StackGauge
 
-    if getattr(bundle, "suspicion", None) is None:
-        return None
-
-    def suspicion(case: Case) -> float:
+    def classifier(case: Case) -> float:
         return float(bundle.suspicions([(case.query.text, case.answer)])[0])
 
-    return FunctionGauge(suspicion)
+    def router(case: Case) -> float:
+        return float(bundle.probabilities([case.query.text])[0])
+
+    has_classifier = getattr(bundle, "suspicion", None) is not None
+    if verifiers.stack is None:
+        return FunctionGauge(classifier) if has_classifier else None
+    sources: dict[str, Any] = {name: resources[name] for name in ("weak", "second", "reads_facts") if name in resources}
+    return StackGauge(
+        read_stack(verifiers.stack),
+        Sources(
+            router=router if bundle is not None else None,
+            classifier=classifier if has_classifier else None,
+            n_samples=verifiers.n_samples,
+            **sources,
+        ),
+    )

@@ -4,6 +4,7 @@
 |---|---|
 | `verifiers.n_samples` | `doubt.samples` |
 | `verifiers.second` | `doubt.second_model` |
+| `verifiers.stack` | `doubt.suspicion` |
 | `verifiers.judge` | `doubt.judge` |
 
 It asks nobody and opens nothing: models come as callables.
@@ -91,7 +92,7 @@ def free_recheck_of(verifiers: VerifierSettings) -> Recheck:
 
 def verifier_policy(verifiers: VerifierSettings) -> dict[str, Any]:
     """What a bundle and its certificate say of the recheck: the settings, and the hash of what their files hold."""
-    files = {name: getattr(verifiers, name) for name in ("policy", "judge_proof")}
+    files = {name: getattr(verifiers, name) for name in ("policy", "judge_proof", "stack")}
     return {
         **verifiers.model_dump(mode="json"),
         "pack_sha256": pack_hash(verifiers.pack),
@@ -110,8 +111,10 @@ def _added(verifiers: VerifierSettings) -> list[tuple[str, dict[str, Any]]]:
         added.append(("doubt.samples", {"n_samples": verifiers.n_samples}))
     if verifiers.second is not None:
         added.append(("doubt.second_model", {}))
+    if verifiers.stack is not None:
+        added.append(("doubt.suspicion", {"tau": verifiers.stack_tau}))
     if verifiers.judge is not None:
-        added.append(("doubt.judge", {}))
+        added.append(("doubt.judge", {"band": [verifiers.judge_from, 1.0]}))
     return added
 
 
