@@ -16,7 +16,8 @@ N_SIMULATIONS = 1000
 class ReliabilityBin(Record):
     """Rows of similar probability: what was predicted, what happened, and where chance alone would put it.
 
-    `low` and `high` hold 95 % of the rates that a perfectly calibrated model shows on as many rows.
+    `low` and `high` hold 95 % of the rates that a perfectly calibrated model shows on as many rows. `known_low` and
+    `known_high` are the mean Venn-Abers limits of the rows' probabilities: far apart where few calibration labels lie.
     """
 
     n: int
@@ -24,6 +25,8 @@ class ReliabilityBin(Record):
     observed: float
     low: float
     high: float
+    known_low: float | None = None
+    known_high: float | None = None
 
 
 class CalibrationCheck(Record):
@@ -75,11 +78,20 @@ def check_calibration(
     rng: np.random.Generator,
     n_bins: int = N_BINS,
     n_simulations: int = N_SIMULATIONS,
+    limits: tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]] | None = None,
 ) -> CalibrationCheck:
     """Reliability per bin, ECE and Brier score, each beside what a perfectly calibrated model shows on these rows.
 
     The comparison draws events from the probabilities themselves (a parametric bootstrap): no fixed bar such as 0.05
     is fair, since a perfect model has an ECE of 0.04 on 500 rows and 0.013 on 5,000.
+
+    Args:
+        probabilities: of the event, a row.
+        events: whether it happened.
+        rng: draws the comparison's events.
+        n_bins: bins with as many rows each.
+        n_simulations: draws of the comparison.
+        limits: Venn-Abers limits of each probability (`assurance.venn_abers`), where they are known.
 
     Raises:
         NotEnoughLabels: there is no row.
@@ -98,6 +110,10 @@ def check_calibration(
     )
     low, high = np.quantile(simulated_SB, [0.025, 0.975], axis=0, method="inverted_cdf")
     null_ece = np.abs(simulated_SB - predicted) @ sizes / sizes.sum()
+    known = [
+        (None, None) if limits is None else tuple(float(column[order][start : start + n].mean()) for column in limits)
+        for start, n in zip(starts, sizes, strict=True)
+    ]
     ece = float(np.abs(observed - predicted) @ sizes / sizes.sum())
     rate = float(np.mean(events))
     return CalibrationCheck(
@@ -109,8 +125,16 @@ def check_calibration(
         brier=brier(probabilities, events),
         brier_base_rate=rate * (1.0 - rate),
         bins=tuple(
-            ReliabilityBin(n=int(n), predicted=float(p), observed=float(o), low=float(lo), high=float(hi))
-            for n, p, o, lo, hi in zip(sizes, predicted, observed, low, high, strict=True)
+            ReliabilityBin(
+                n=int(n),
+                predicted=float(p),
+                observed=float(o),
+                low=float(lo),
+                high=float(hi),
+                known_low=limits_of_bin[0],
+                known_high=limits_of_bin[1],
+            )
+            for n, p, o, lo, hi, limits_of_bin in zip(sizes, predicted, observed, low, high, known, strict=True)
         ),
     )
 

@@ -28,6 +28,7 @@ from pipeline.report_parts import (
     plan_of,
     thresholds_of,
 )
+from pipeline.report_recheck import recheck_facts
 from pipeline.report_slices import HeldOut, slices_of
 from pipeline.results import Rows, load_rows, read_json
 from pipeline.table import OutcomeTable
@@ -45,12 +46,21 @@ def evaluate(settings: RunSettings, work: Work) -> None:
     scores = {name: scores[name] for name in (*ROUTERS, *sorted(scores.keys() - set(ROUTERS)))}
     calibration = read_json(work.inputs["calibrate"] / "calibration.json")["adapted"]
     calibrator = Calibrator.model_validate(calibration["calibrator"])
-    probabilities = calibrator.apply(scores["adapted"], table.strata)
+    raw = scores["adapted"]
+    probabilities = calibrator.apply(raw, table.strata)
     if calibrator.strata:  # across strata, queries are then ordered by probability and no more by score
         scores |= {"adapted": probabilities, "base": _base_probabilities(work, scores["base"], table)}
+    limits = None if calibrator.intervals is None else calibrator.intervals.at(raw)
     weak_usd, strong_usd = (table.cost_usd[:, table.column(name)] for name in pair)
     held_out = HeldOut(
-        scores, probabilities, *quality, weak_usd, strong_usd, strata=table.strata, groups=rows.component[test]
+        scores,
+        probabilities,
+        *quality,
+        weak_usd,
+        strong_usd,
+        strata=table.strata,
+        groups=rows.component[test],
+        limits=limits,
     )
     report = _report(settings, work, rows, held_out)
     path = write_report(report, work.out)
@@ -91,7 +101,9 @@ def _report(settings: RunSettings, work: Work, rows: Rows, held_out: HeldOut) ->
     thresholds = thresholds_of(certificate, calibration["threshold"])
     least = settings.gates.min_slice_rows
     overall, strata = slices_of(held_out, thresholds, n_resamples=settings.evaluation.n_resamples, min_rows=least)
-    money = money_of(settings, held_out, thresholds)
+    recheck = recheck_facts(settings, work, rows, held_out, certificate=certificate, thresholds=thresholds)
+    escalated = recheck.escalated.estimate if recheck and recheck.escalated else None
+    money = money_of(settings, held_out, thresholds, escalated_share=escalated)
     return RunReport(
         name=settings.name,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -102,7 +114,10 @@ def _report(settings: RunSettings, work: Work, rows: Rows, held_out: HeldOut) ->
         sources=read_json(work.inputs["prepare"] / "summary.json")["rows_by_source"],
         evaluation=_evaluation(settings, held_out, overall),
         calibration=check_calibration(
-            held_out.probabilities, held_out.strong > held_out.weak, rng=np.random.default_rng(0)
+            held_out.probabilities,
+            held_out.strong > held_out.weak,
+            rng=np.random.default_rng(0),
+            limits=held_out.limits,
         ),
         operating=_operating(settings, held_out, calibration),
         curves={name: thinned(curve) for name, curve in _curves(held_out).items()},
@@ -114,6 +129,8 @@ def _report(settings: RunSettings, work: Work, rows: Rows, held_out: HeldOut) ->
         savings=money.found,
         no_savings=money.why_not,
         is_per_day=money.is_per_day,
+        escalation_is_measured=money.escalation_is_measured,
+        recheck=recheck,
         certificate=certificate,
         plan="" if certificate else plan_of(settings, held_out.strata),
         data=data_facts(settings, work),

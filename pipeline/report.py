@@ -140,6 +140,7 @@ def _environment() -> "Environment":
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
+        auto_reload=False,  # a page is never made of two versions of its templates
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -4,7 +4,7 @@ Texts of queries and answers are never read here; a datasheet holds none.
 """
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
@@ -33,11 +33,12 @@ LONGEST_DATASHEET = 200_000
 
 
 class Money(NamedTuple):
-    """The savings or why there are none, and whether they are of a day."""
+    """The savings or why there are none, whether they are of a day, and whether what is sent on was measured."""
 
     found: Savings | None
     why_not: str
     is_per_day: bool
+    escalation_is_measured: bool
 
 
 def certificate_in(work: Work) -> Certificate | None:
@@ -53,11 +54,27 @@ def thresholds_of(certificate: Certificate | None, budget: float) -> dict[str, f
     return {"default": budget} if certificate is None else certificate.thresholds
 
 
-def money_of(settings: RunSettings, tested: HeldOut, thresholds: dict[str, float | None]) -> Money:
-    """What these thresholds save on queries like the test rows, at the volume that settings name."""
+def money_of(
+    settings: RunSettings,
+    tested: HeldOut,
+    thresholds: Mapping[str, float | None],
+    *,
+    escalated_share: float | None = None,
+) -> Money:
+    """What these thresholds save on queries like the test rows, at the volume that settings name.
+
+    Args:
+        settings: the YAML.
+        tested: the test rows.
+        thresholds: by which rows go to the strong model.
+        escalated_share: share of weak answers that the recheck sends on, measured; it stands unless settings say one.
+    """
     terms = settings.report
     queries = terms.queries_per_day or settings.threshold.queries_per_day
     assumptions = CostAssumptions(**terms.model_dump(exclude={"queries_per_day"}))
+    is_measured = escalated_share is not None and "escalated_share" not in terms.model_fields_set
+    if is_measured:
+        assumptions = assumptions.model_copy(update={"escalated_share": escalated_share})
     costs = RoutedCosts(tested.weak_usd, tested.strong_usd, goes_to_strong(tested, thresholds), tested.groups)
     try:
         found = savings(
@@ -68,8 +85,8 @@ def money_of(settings: RunSettings, tested: HeldOut, thresholds: dict[str, float
             n_resamples=settings.evaluation.n_resamples,
         )
     except NotEnoughLabels as error:
-        return Money(None, str(error), is_per_day=False)
-    return Money(found, "", is_per_day=queries is not None)
+        return Money(None, str(error), is_per_day=False, escalation_is_measured=False)
+    return Money(found, "", is_per_day=queries is not None, escalation_is_measured=is_measured)
 
 
 def plan_of(settings: RunSettings, strata: Sequence[str]) -> str:
@@ -134,5 +151,5 @@ def lineage_of(settings: RunSettings, work: Work) -> dict[str, str]:
         "preceptor": version("preceptor"),
         "python": platform.python_version(),
         "numpy": version("numpy"),
-        "command": "preceptor run CONFIG, with settings of these hashes",
+        "command": f"preceptor run {settings.source or 'CONFIG'}, with settings of these hashes",
     }

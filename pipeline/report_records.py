@@ -5,6 +5,7 @@ from typing import Literal
 
 from assurance.bands import CurveStudy
 from assurance.bootstrap import Interval
+from assurance.detection import Detection
 from assurance.money import Savings
 from assurance.reliability import CalibrationCheck
 from core.certificate_record import Certificate
@@ -93,6 +94,32 @@ class ModelFacts(Record):
     texts_cut: int = 0
 
 
+class TauFacts(Record):
+    """The suspicion above which a weak answer of a stratum ("" for all) does not leave; None: the classifier is off."""
+
+    stratum: str
+    tau: float | None
+
+
+class RecheckFacts(Record):
+    """What the recheck does to the `n` of `n_test` test rows that hold the weak answer's text.
+
+    `catch` is the share of the wrong weak answers that the pack's free checks stop, `false_alarms` that of the
+    acceptable ones; None without a pack. `escalated` is the share of the weak answers kept by the router that checks or
+    classifier send on to the strong model. `suspicion` is the classifier on these rows, at the fixed threshold.
+    """
+
+    pack: str
+    n: int
+    n_test: int
+    catch: Interval | None
+    false_alarms: Interval | None
+    escalated: Interval | None
+    family: str | None
+    suspicion: Detection | None
+    taus: tuple[TauFacts, ...] = ()
+
+
 class RunReport(Record):
     """All that a report says. The first router of `evaluation` is the one in question.
 
@@ -102,7 +129,8 @@ class RunReport(Record):
     model is no better on the test rows.
 
     `overall` and `strata` say what the thresholds do, on all test rows and per stratum; strata with fewer than
-    `min_slice_rows` rows are named in `small_strata`, and no curve of theirs is shown. `savings` is None where costs
+    `min_slice_rows` rows are named in `small_strata`, and no curve of theirs is shown. `recheck` is None where settings
+    ask for none; `escalation_is_measured` says whether the money counts what it sends on. `savings` is None where costs
     are not known, and `no_savings` then says why. `certificate` is None where none was asked for; `plan` says what one
     takes. Savings are of a day where `is_per_day`.
     """
@@ -127,6 +155,8 @@ class RunReport(Record):
     savings: Savings | None = None
     no_savings: str = ""
     is_per_day: bool = False
+    escalation_is_measured: bool = False
+    recheck: RecheckFacts | None = None
     certificate: Certificate | None = None
     plan: str = ""
     data: DataFacts | None = None

@@ -34,6 +34,7 @@ class HeldOut:
         strong_usd: cost of the strong model's answer.
         strata: stratum per row.
         groups: rows of one group are not independent.
+        limits: Venn-Abers limits of each probability, where the calibrator knows them.
     """
 
     scores: Mapping[str, Float[np.ndarray, " n"]]
@@ -44,6 +45,7 @@ class HeldOut:
     strong_usd: Float[np.ndarray, " n"]
     strata: Sequence[str]
     groups: Int[np.ndarray, " n"]
+    limits: tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]] | None = None
 
     def at(self, index: Int[np.ndarray, " k"]) -> "HeldOut":
         """The chosen rows."""
@@ -56,6 +58,7 @@ class HeldOut:
             self.strong_usd[index],
             tuple(self.strata[i] for i in index),
             self.groups[index],
+            None if self.limits is None else (self.limits[0][index], self.limits[1][index]),
         )
 
 
@@ -123,7 +126,9 @@ def _slice(stratum: str, rows: HeldOut, to_strong: Bool[np.ndarray, " n"], *, n_
         better_than=found.better_than,
         calibration=None
         if first is None
-        else check_calibration(rows.probabilities, rows.strong > rows.weak, rng=np.random.default_rng(seed)),
+        else check_calibration(
+            rows.probabilities, rows.strong > rows.weak, rng=np.random.default_rng(seed), limits=rows.limits
+        ),
     )
 
 

@@ -86,7 +86,8 @@ def test_the_band_covers_the_true_curve_at_each_share_in_95_of_100_studies():
 
     share = misses[10:90:10] / n_studies
     slack = 3 * np.sqrt(0.05 * 0.95 / n_studies)
-    assert share.max() <= 0.05 + slack + 0.015  # percentile limits on 400 rows are known to be a little narrow
+    assert share.max() <= 0.05 + slack
+    assert share.mean() <= 0.05 + slack / 2
     assert share.mean() >= 0.02  # and no wide ones, which would cover always
 
 

@@ -4,7 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
+from assurance.bounds import binomial_interval
 from assurance.curves import cost_quality_curve, oracle_curve, random_curve
+from assurance.detection import detection_of
 from assurance.money import CostAssumptions, RoutedCosts, savings
 from assurance.reliability import check_calibration
 from assurance.thresholds import share_on_new_traffic
@@ -12,7 +14,7 @@ from core.certificate_record import Certificate, PromiseTerms, StratumEvidence
 from core.errors import NotEnoughLabels
 from pipeline.evaluation import evaluate_routers
 from pipeline.report import thinned
-from pipeline.report_records import DataFacts, ModelFacts, Operating, RunReport
+from pipeline.report_records import DataFacts, ModelFacts, Operating, RecheckFacts, RunReport, TauFacts
 from pipeline.report_slices import HeldOut, goes_to_strong, slices_of
 
 N = 400
@@ -37,7 +39,9 @@ def held_out(*, signal=1.0, floor_signal=0.0, n=N, seed=3):
     }
     strata = [STRATA[2] if i % 40 == 0 else STRATA[i % 3 == 0] for i in range(n)]
     weak_usd, strong_usd = rng.gamma(4, 0.0002, n), rng.gamma(4, 0.003, n)
-    return HeldOut(scores, probability, 0.9 - 0.8 * needed, np.full(n, 0.9), weak_usd, strong_usd, strata, np.arange(n))
+    limits = np.clip(probability - 0.03, 0, 1), np.clip(probability + 0.05, 0, 1)
+    quality = 0.9 - 0.8 * needed, np.full(n, 0.9)
+    return HeldOut(scores, probability, *quality, weak_usd, strong_usd, strata, np.arange(n), limits)
 
 
 def report_of(tested=None, *, certificate=None, name="mental-health", queries_per_day=None, assumptions=None):
@@ -79,7 +83,9 @@ def report_of(tested=None, *, certificate=None, name="mental-health", queries_pe
         rows={"base": 2000, "train": 600, "calibrate": 300, "test": n},
         sources={"reference": 3300},
         evaluation=evaluation,
-        calibration=check_calibration(tested.probabilities, needed, rng=np.random.default_rng(0), n_simulations=100),
+        calibration=check_calibration(
+            tested.probabilities, needed, rng=np.random.default_rng(0), n_simulations=100, limits=tested.limits
+        ),
         operating=Operating(
             threshold=threshold,
             budget=0.3,
@@ -113,6 +119,23 @@ def report_of(tested=None, *, certificate=None, name="mental-health", queries_pe
             verifier="none",
             labels=600,
         ),
+    )
+
+
+def recheck_of():
+    """The recheck of 120 test rows: checks of a pack, and a classifier with a threshold in one stratum."""
+    rng = np.random.default_rng(2)
+    wrong = rng.random(120) < 0.3
+    return RecheckFacts(
+        pack="medical_coding",
+        n=120,
+        n_test=N,
+        catch=binomial_interval(14, 36),
+        false_alarms=binomial_interval(1, 84),
+        escalated=binomial_interval(17, 90),
+        family="words",
+        suspicion=detection_of(0.4 * wrong + 0.6 * rng.random(120), wrong, 0.55, rng=rng, n_resamples=200),
+        taus=(TauFacts(stratum=STRATA[0], tau=0.55),),
     )
 
 

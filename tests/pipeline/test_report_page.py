@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.report import write_report
 from tests.labeling.browsing import CHROMIUM_FLAGS, audit
-from tests.pipeline.reports import certificate_of, report_of
+from tests.pipeline.reports import certificate_of, recheck_of, report_of
 
 pytestmark = pytest.mark.browser
 
@@ -24,7 +24,8 @@ def browser(chromium):
 @pytest.fixture(scope="module")
 def addresses(tmp_path_factory):
     folder = tmp_path_factory.mktemp("reports")
-    reports = {"plain": report_of(), "certified": report_of(certificate=certificate_of(), queries_per_day=20_000)}
+    certified = report_of(certificate=certificate_of(), queries_per_day=20_000)
+    reports = {"plain": report_of(), "certified": certified.model_copy(update={"recheck": recheck_of()})}
     return {name: write_report(report, folder / name).as_uri() for name, report in reports.items()}
 
 
