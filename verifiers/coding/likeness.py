@@ -144,9 +144,10 @@ class _Rivals(NamedTuple):
             if stem in self.barred or stem[:3] in self.barred_categories:
                 continue
             match = self.terms.match(term, words)
-            if explained and match.words - GENERIC <= explained:
-                continue
             held = own if kin and stem.startswith(kin) else max(own, with_kin, key=lambda match: match.score)
+            more = match.words - held.words - GENERIC
+            if match.words - GENERIC <= explained or (more and more <= explained):
+                continue
             if self._fits_better(match, held, total):
                 return stem
         return None
