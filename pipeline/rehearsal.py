@@ -91,6 +91,9 @@ def rehearsal_text(rehearsal: Rehearsal) -> str:
 def _trainings(settings: RunSettings, family: str, labels: Labels, rows: Rows) -> dict[str, dict[str, Any]]:
     how = How(settings, settings.folder, lambda what, done, total: None)
     base, target = labels.rows(rows.part("base")), labels.rows(rows.part("train"))
+    if settings.router.bundle is not None:
+        lines = [f"taken from    {settings.router.bundle}; not trained"]
+        return {"adapted": {"rows": 0, "lines": lines}}
     if family in {"mf", "mf_similarity"}:
         return {"base": _mf_base(settings, base), "adapted": _mf_adapted(settings, target)}
     if family == "mf_encoder":

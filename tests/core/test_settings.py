@@ -23,6 +23,8 @@ def test_a_short_yaml_is_enough_and_the_rest_has_defaults(tmp_path):
     assert settings.pair.weak.name == "cheap"
     assert settings.threshold.share_strong == 0.3
     assert settings.bundle_reference == "models:/claims@champion"
+    assert settings.source == tmp_path / "run.yaml"
+    assert "source" not in settings.model_dump_json()
 
 
 def test_all_faults_are_reported_at_once_with_their_values(tmp_path):
@@ -43,6 +45,10 @@ def test_all_faults_are_reported_at_once_with_their_values(tmp_path):
         (("{name: dear}", "{name: cheap}"), "weak and strong are both 'cheap'"),
         (("target_domains: [oncology]", "target_domains: []"), "data.target_domains"),
         (("[oncology]", "[oncology]\nsplit: {train: 0.9, calibrate: 0.2}"), "leaves no test rows"),
+        (
+            ("[oncology]", "[oncology]\n  certify_files: [audit.jsonl]\nsplit: {certify: 0.2}"),
+            r"data.certify_files show the promise, so split.certify must be 0 \(got 0.2\)",
+        ),
         (
             ("[oncology]", "[oncology]\nencoder: {runtime: static}\nrouter: {family: mf_encoder}"),
             "a static encoder has none; set encoder.runtime to onnx",
