@@ -64,10 +64,15 @@ def _controller(settings: "RunSettings", reference: str) -> "Controller":
     from core.store import open_store
     from gateway.controller import Controller, Guard
     from gateway.decision_log import DecisionLog
+    from gateway.keeping import UnresolvedLog
     from gateway.wiring import recheck_for
     from verifiers.stakes.sources import stakes_policy
 
     bundle = _bundle(settings, reference)
+    engine = open_store(settings.store_url)
+    weak, strong = settings.pair.weak, settings.pair.strong
+    keeps = settings.gateway.keep_unresolved
+    unresolved = UnresolvedLog(engine, weak=weak.name, strong=strong.name) if keeps else None
     default = Stakes(settings.verifiers.stakes)
     stakes = stakes_policy(
         *(settings.verifiers.pack, settings.verifiers.policy),
@@ -75,11 +80,11 @@ def _controller(settings: "RunSettings", reference: str) -> "Controller":
         domains=dict.fromkeys(settings.data.target_domains, default),
     )
     return Controller(
-        weak=_upstream("weak", settings.pair.weak),
-        strong=_upstream("strong", settings.pair.strong),
+        weak=_upstream("weak", weak),
+        strong=_upstream("strong", strong),
         routers={settings.router.family: bundle},
-        guard=Guard(recheck=recheck_for(settings, bundle), stakes=stakes),
-        decisions=DecisionLog(open_store(settings.store_url)),
+        guard=Guard(recheck=recheck_for(settings, bundle), stakes=stakes, unresolved=unresolved),
+        decisions=DecisionLog(engine),
         domains=settings.data.target_domains,
     )
 

@@ -2,7 +2,7 @@
 
 What fails, fails toward the strong model, with its reason in the decision. A high-stakes weak answer leaves only when
 every check passed; at critical stakes the weak model is not asked, whatever name the client wrote. No text of a request
-or an answer is logged or recorded.
+or an answer is logged or recorded, but where `Guard.unresolved` keeps what a person must look at.
 """
 
 import logging
@@ -29,6 +29,7 @@ from gateway.contained import contained, in_thread
 from gateway.conversation import Conversation, read_conversation
 from gateway.doubt_of_bundle import doubt_of
 from gateway.facts import facts_of
+from gateway.keeping import UnresolvedSink, needs_a_person
 from gateway.model_names import Direct, Names, Routed, domains_of, parse_model_name
 from gateway.recheck import Asked
 from gateway.routing import Limits, Route, all_strong, bundle_mismatch, decide_route
@@ -56,6 +57,8 @@ class Guard(NamedTuple):
     router_timeout_s: float = 5.0
     record_timeout_s: float = 5.0
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    unresolved: UnresolvedSink | None = None
+    """Keeps what a person must look at; None keeps nothing."""
 
 
 class Reply(NamedTuple):
@@ -169,6 +172,7 @@ class Controller:
             # Not on record, so it does not leave. A late record may yet be written; what counts has an id of its own.
             tried = await strong_instead(self._models.strong, whole, tried._replace(reasons=recorded.reasons))
             recorded = await self._record(_decided_again(decision, tried, started=started))
+        await self._keep(query, recorded, tried)
         if tried.completion is None:
             assert tried.failure is not None
             raise StrongFailed(recorded, tried.failure)
@@ -244,6 +248,16 @@ class Controller:
             reasons = tuple(dict.fromkeys((*decision.reasons, "decision_not_recorded")))
             return decision.model_copy(update={"reasons": reasons})
         return decision
+
+    async def _keep(self, query: Query, decision: Decision, tried: Attempt) -> None:
+        """Keep what a person must look at; a store that does not take it loses no request."""
+        if self._guard.unresolved is None or not needs_a_person(decision):
+            return
+        try:
+            keep = partial(self._guard.unresolved.keep, query, decision, tried)
+            await in_thread(keep, timeout_s=self._guard.record_timeout_s)
+        except Exception as error:  # noqa: BLE001 - the answer is decided already
+            LOG.error("Decision %s was not kept for a person (%s).", decision.id, type(error).__name__)
 
 
 def _decided_again(decision: Decision, tried: Attempt, *, started: float) -> Decision:
