@@ -7,13 +7,27 @@ from pydantic import ValidationError
 
 from core.errors import DataError
 from core.reading import Row
-from core.records import Query, messages_of
+from core.records import Query, Stakes, messages_of
 from verifiers.case import Case
 from verifiers.chain import ChainVerdict
 
+_FACTS = ("samples", "second_answer")
+"""Fields of a row that are facts by another place: what models said when they were asked before."""
 
-def read_answers(rows: Sequence[Row]) -> list[Case]:
-    """The case of each row; `query` may be missing, a text, or a list of messages, `facts` an object.
+_OF_QUERY = ("domain", "stratum")
+
+
+def read_answers(rows: Sequence[Row], *, stakes: Stakes = Stakes.HIGH) -> list[Case]:
+    """The case of each row, all at the same stakes.
+
+    | field | what it is |
+    |---|---|
+    | id, answer | must be there |
+    | query | a text, or a list of {role, content} |
+    | facts | an object (`verifiers.case.Case`) |
+    | tokens | the answer's log-probabilities: a list of {text, logprob, runner_up} |
+    | samples, second_answer | what the weak model said when asked again, and what a second model said |
+    | domain, stratum | of the query |
 
     Raises:
         DataError: rows lack an id or an answer, or repeat an id; every such row is listed.
@@ -34,14 +48,23 @@ def read_answers(rows: Sequence[Row]) -> list[Case]:
         else:
             first_place[identifier] = place
             try:
-                query = Query(id=identifier, messages=messages_of(values.get("query") or ""))
+                about = {name: values[name] for name in _OF_QUERY if values.get(name)}
+                messages = messages_of(values.get("query") or "")
+                query = Query(id=identifier, messages=messages, stakes=stakes, **about)
             except (ValidationError, TypeError):
                 faults.append(f"{place}: 'query' is neither a text nor a list of {{role, content}}")
                 continue
             try:
-                answers.append(Case(query=query, answer=answer, facts=values.get("facts") or {}))
-            except ValidationError:
-                faults.append(f"{place}: 'facts' is not an object of names and JSON values")
+                facts = {**(values.get("facts") or {})} | {
+                    name: values[name] for name in _FACTS if values.get(name) is not None
+                }
+                answers.append(Case(query=query, answer=answer, facts=facts, tokens=values.get("tokens") or ()))
+            except ValidationError as error:
+                at = error.errors()[0]["loc"][0]
+                needed = "a list of {text, logprob, runner_up}" if at == "tokens" else "an object of JSON values"
+                faults.append(f"{place}: '{at}' is not {needed}")
+            except TypeError:
+                faults.append(f"{place}: 'facts' is not an object of JSON values")
     if faults:
         raise DataError(faults, "Mend these rows, then run the command again.")
     return answers

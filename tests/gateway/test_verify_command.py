@@ -4,7 +4,7 @@ import pytest
 from click.testing import CliRunner
 
 from core.errors import DataError, SettingsError
-from verifiers.commands import verify
+from gateway.verify_command import verify
 
 
 def run(tmp_path, rows, *options):
@@ -67,3 +67,58 @@ def test_a_query_that_is_no_text_and_no_conversation_is_a_fault(tmp_path, query)
     result, _ = run(tmp_path, [{"id": "a", "answer": "x", "query": query}])
 
     assert isinstance(result.exception, DataError)
+
+
+def test_rows_may_bring_what_models_said_and_nobody_is_asked(tmp_path):
+    pack = tmp_path / "doubt.yaml"
+    pack.write_text(
+        "name: doubt\nchecks:\n- check: doubt.logprobs\n- check: doubt.second_model\n- check: doubt.samples\n"
+    )
+    tokens = [{"text": "42", "logprob": -0.01, "runner_up": -5.0}]
+    said = {"query": "40 + 2?", "answer": "42", "tokens": tokens, "samples": ["42", "42", "It is 42"]}
+    rows = [
+        {"id": "agrees", **said, "second_answer": "The answer is 42."},
+        {"id": "differs", **said, "second_answer": "The answer is 41."},
+        {"id": "unknown", **said, "tokens": [], "second_answer": "42"},
+    ]
+
+    result, target = run(tmp_path, rows, "--pack", str(pack), "--json")
+
+    verdicts = {verdict["id"]: verdict for verdict in map(json.loads, target.read_text().splitlines())}
+    assert {name: verdict["outcome"] for name, verdict in verdicts.items()} == {
+        "agrees": "pass",
+        "differs": "cannot_decide",
+        "unknown": "cannot_decide",
+    }
+    assert verdicts["differs"]["reasons"] == ["doubt.second_model:models_disagree"]
+    assert verdicts["unknown"]["checks"][1]["outcome"] == "not_run"
+    assert json.loads(result.stdout)["checks"]["doubt.samples"] == {"pass": 1, "not_run": 2}
+
+
+@pytest.mark.parametrize(
+    ("answer", "fail_on", "code"),
+    [("Code: B42.83", "fail", 1), ("No idea.", "fail", 0), ("No idea.", "not_pass", 1), ("Code: B42.83", None, 0)],
+)
+def test_the_exit_code_tells_of_verdicts_only_where_it_is_asked_to(tmp_path, answer, fail_on, code):
+    options = [] if fail_on is None else ["--fail-on", fail_on]
+
+    result, target = run(tmp_path, [{"id": "a", "answer": answer}], *options)
+
+    assert result.exit_code == code
+    assert target.exists()
+
+
+def test_tokens_that_are_none_are_a_fault(tmp_path):
+    result, _ = run(tmp_path, [{"id": "a", "answer": "x", "tokens": [{"text": "x", "logprob": 0.5}]}])
+
+    assert "'tokens' is not a list of {text, logprob, runner_up}" in str(result.exception)
+
+
+def test_at_standard_stakes_a_model_is_still_asked_after_a_doubt(tmp_path):
+    pack = tmp_path / "doubt.yaml"
+    pack.write_text("name: doubt\nchecks:\n- check: doubt.logprobs\n- check: doubt.second_model\n")
+    row = {"id": "a", "query": "40 + 2?", "answer": "42", "second_answer": "42"}
+
+    _, target = run(tmp_path, [row], "--pack", str(pack), "--stakes", "standard")
+
+    assert [check["outcome"] for check in json.loads(target.read_text())["checks"]] == ["cannot_decide", "pass"]
