@@ -1,4 +1,4 @@
-"""Faults planted into right coding answers: swapped digits, sides, seventh characters, Excludes1 pairs, encounters, ages.
+"""Faults planted into right coding answers: digits, sides, seventh characters, Excludes1 pairs, encounters, ages.
 
 A code is drawn from the code set and its description is written as a note would: in full, in lower case, in shorthand,
 without brackets, without the words that say nothing, or as another official term. The note is the query, the code the
@@ -32,8 +32,8 @@ _NOTES = (
     "Code this diagnosis in ICD-10-CM: {diagnosis}",
     "Assign the ICD-10-CM code.\n\nAssessment: {diagnosis}.",
     "Which ICD-10-CM code applies? The discharge summary reads: {diagnosis}.",
-    "Seen in clinic today. Vitals stable, afebrile. Impression: {diagnosis}. Plan: medication as before, return if worse.",
-    "HPI: patient presents with symptoms over several weeks. Denies chest pain.\nA/P: {diagnosis}\nFollow up in 2 weeks.",
+    "Seen in clinic today. Vitals stable, afebrile. Impression: {diagnosis}. Plan: medication as before.",
+    "HPI: symptoms for several weeks. Denies chest pain.\nA/P: {diagnosis}\nFollow up in 2 weeks.",
     "{opening} with {diagnosis}. Labs reviewed. No acute distress. Please provide the billable code.",
     "CC: evaluation\nDx: {diagnosis}\nDisposition: home with instructions",
 )
@@ -50,7 +50,14 @@ _ANSWERS = (
     '{{"code": "{code}"}}',
     "{described} ({code})",
 )
-_LISTS = ("Codes: {joined}", "{joined}", "ICD-10-CM codes:\n{lines}", "{numbered}", '{{"codes": [{quoted}]}}', "{described}")
+_LISTS = (
+    "Codes: {joined}",
+    "{joined}",
+    "ICD-10-CM codes:\n{lines}",
+    "{numbered}",
+    '{{"codes": [{quoted}]}}',
+    "{described}",
+)
 _SHORT = (
     ("right", "R"),
     ("left", "L"),
@@ -72,7 +79,7 @@ class _Coded(NamedTuple):
 
 
 def seeded(rng: np.random.Generator, n: int) -> list[Seeded]:
-    """n planted faults of each kind."""
+    """As many planted faults of each kind as asked for."""
     plant: dict[str, Callable[[np.random.Generator], tuple[Case, Case] | None]] = {
         "swapped_digit": _swapped_digit,
         "wrong_side": _wrong_side,
@@ -102,7 +109,8 @@ def swapped_digits(codes: CodeSet, code: str) -> list[str]:
     """
     digits = [place for place in range(1, len(code)) if code[place].isdigit()]
     made = [code[:place] + digit + code[place + 1 :] for place in digits for digit in "0123456789"]
-    made += [code[:p] + code[p + 1] + code[p] + code[p + 2 :] for p in digits if p + 1 < len(code) and code[p + 1].isdigit()]
+    pairs = [p for p in digits if p + 1 < len(code) and code[p + 1].isdigit()]
+    made += [code[:p] + code[p + 1] + code[p] + code[p + 2 :] for p in pairs]
     others = sorted({other for other in made if other != code})
     return [other for other in others if other in codes.billable] or others
 

@@ -6,7 +6,7 @@ from verifiers.coding.against_text import readings_of
 from verifiers.coding.code_set import load_code_set
 from verifiers.coding.likeness import contradiction
 from verifiers.coding.outcomes import doubtful, fine, not_applicable, shown, shown_rival
-from verifiers.coding.term_index import load_term_index
+from verifiers.coding.term_index import load_term_index, words_of
 
 
 class DescriptionMatches:
@@ -26,14 +26,13 @@ class DescriptionMatches:
 
     def judge(self, case: Case) -> CheckResult:
         """Pass when nothing contradicts a code; the reason is `nothing_stated` where there was no text to compare."""
+        index = load_term_index()
         claim, readings = readings_of(case, load_code_set())
-        if not readings:
+        if not any(index.weight(words_of(piece)) for reading in readings for piece in reading.pieces):
             return not_applicable(self.id, "nothing_stated", required=self._required)
         claimed = {reading.stem for reading in readings}
         for reading in readings:
-            found = contradiction(
-                load_term_index(), reading.stem, reading.pieces, claimed=claimed, is_stated=reading.is_stated
-            )
+            found = contradiction(index, reading.stem, reading.pieces, claimed=claimed, is_stated=reading.is_stated)
             if found is not None:
                 return doubtful(self.id, found.reason, {**shown(reading.each), **shown_rival(found.rival)})
         return fine(self.id, claim)

@@ -27,7 +27,17 @@ NEAR = 2.0
 """A piece that scores this close to the best one speaks of the code as well."""
 LIKE_LETTERS = 5
 """First letters in which a word of the text and one of the list agree where they may be of one root."""
-_TELLS_NOTHING = GENERIC | frozenset({"right", "left", "bilateral", "unspecified", "type", "disease", "disorder"})
+ENOUGH_SAID = 12.0
+"""What the words of a text must weigh, about two of a condition's, before it is about something else."""
+_TELLS_NOTHING = GENERIC | frozenset(
+    re.findall(
+        r"\w+",
+        """right left bilateral type disease disorder medical note clinical please provide give following below question
+        answer bill billing claim review correct best single list return only chart documentation document documented
+        record recorded summary report reported today new care health condition clinic seen history home plan stable
+        what when year old male female man woman day week month presenting present stated state follow up""",
+    )
+)
 RIVALS = 32
 PIECES_COMPARED = 6
 
@@ -59,7 +69,7 @@ def contradiction(
     if own.cover >= SUPPORTED:
         return _by(rivals.fitting_better(own, own, "", where))
     family = index.family_words[stem]
-    if not is_stated and _is_of_something_else(family, everywhere):
+    if not is_stated and _is_of_something_else(index, family, everywhere):
         return Contradiction("text_speaks_of_something_else", None)
     matches.sort(key=lambda pair: -index.weight(family & pair[1]))
     for match, words in matches[:PIECES_COMPARED]:
@@ -118,10 +128,13 @@ def _above(index: TermIndex, stem: str, words: frozenset[str]) -> tuple[str, Mat
     return max(whole, key=lambda pair: pair[1].score, default=("", None))
 
 
-def _is_of_something_else(family: frozenset[str], said: frozenset[str]) -> bool:
-    """Whether no word of the text begins like a word of the list around the code."""
-    telling = {word.lstrip("~")[:LIKE_LETTERS] for word in said - _TELLS_NOTHING}
-    return bool(telling) and not telling & {word.lstrip("~")[:LIKE_LETTERS] for word in family - _TELLS_NOTHING}
+def _is_of_something_else(index: TermIndex, family: frozenset[str], said: frozenset[str]) -> bool:
+    """Whether the text says enough of some condition, and no word of it begins like one of the list around the code."""
+    telling = said - _TELLS_NOTHING
+    if index.weight(telling) < ENOUGH_SAID:
+        return False
+    around = {word.lstrip("~")[:LIKE_LETTERS] for word in family - _TELLS_NOTHING}
+    return not any(word.lstrip("~")[:LIKE_LETTERS] in around for word in telling)
 
 
 class _Rivals(NamedTuple):
