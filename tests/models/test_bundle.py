@@ -158,6 +158,19 @@ def test_probability_is_the_calibrated_score(folder):
     assert np.array_equal(bundle.probabilities(TEXTS), facts_of().calibrator.apply(bundle.scores(TEXTS)))
 
 
+def test_a_stratum_s_own_map_travels_with_the_bundle_and_holds_for_its_queries_alone(tmp_path):
+    always = Calibrator(method="platt", slope=0.0, intercept=30.0)
+    calibrator = Calibrator(method="beta", slope=0.5, slope_high=2.0, strata={"oncology/high": always})
+    save_bundle(tmp_path / "strata", facts_of(calibrator=calibrator), router=mf())
+    bundle = load_bundle(tmp_path / "strata", encoder=HashEncoder())
+
+    assert bundle.calibrator == calibrator
+    assert bundle.probabilities(TEXTS[:1], ["oncology/high"])[0] == pytest.approx(1.0)
+    plain = bundle.probabilities(TEXTS)
+    assert plain.max() < 0.999
+    assert np.array_equal(bundle.probabilities(TEXTS, ["another/high"] * len(TEXTS)), plain)
+
+
 def test_the_adapter_changes_what_is_decided(folder, tmp_path):
     save_bundle(tmp_path / "base", facts_of(), router=mf())
 
