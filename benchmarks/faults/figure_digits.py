@@ -1,5 +1,7 @@
 """Invented identifiers with right check digits, and numbers with a digit altered or two exchanged."""
 
+from itertools import pairwise
+
 import numpy as np
 from stdnum import luhn
 from stdnum.cusip import calc_check_digit as cusip_digit
@@ -58,7 +60,7 @@ def with_swapped_digits(text: str, rng: np.random.Generator) -> str:
     digits = [index for index, character in enumerate(text) if character.isdigit()]
     pairs = [
         (one, other)
-        for one, other in zip(digits, digits[1:], strict=False)
+        for one, other in pairwise(digits)
         if text[one] != text[other] and not (one == digits[0] and text[other] == "0")
     ]
     if not pairs:

@@ -1,4 +1,4 @@
-"""Right answers with one figure marked `{}`, and what that figure is when it is spoiled. Names and numbers are invented."""
+"""Right answers with one figure marked `{}`, and that figure right and spoiled. Names and numbers are invented."""
 
 from datetime import date, timedelta
 from typing import NamedTuple
@@ -31,6 +31,19 @@ _FIRMS = ("Northgate Supply", "Halden Freight", "Mirador Foods", "Orchard Bank",
 _PEOPLE = ("Dr. Alvarez", "Ms. Okafor", "Mr. Lindqvist", "Ms. Tanaka", "Mr. Osei")
 _DRUGS = ("amoxicillin", "acetaminophen", "vancomycin", "cefazolin", "ibuprofen", "gentamicin")
 _ITEMS = ("Hosting", "Support", "Licences", "Freight", "Insurance", "Audit", "Storage", "Training", "Printing")
+
+
+_DIAGNOSES = (
+    ("Essential (primary) hypertension", "I10"),
+    ("Type 2 diabetes mellitus without complications", "E11.9"),
+    ("Pneumonia, unspecified organism", "J18.9"),
+)
+
+
+def with_diagnosis(text: Text, rng: np.random.Generator) -> Text:
+    """The text with a diagnosis in the source and its code at the end of the answer."""
+    diagnosis, code = _DIAGNOSES[int(rng.integers(len(_DIAGNOSES)))]
+    return text._replace(source=f"Diagnosis: {diagnosis}\n{text.source}", answer=f"{text.answer} Code: {code}")
 
 
 def with_unit(rng: np.random.Generator) -> Text:

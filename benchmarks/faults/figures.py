@@ -1,11 +1,10 @@
-"""Answers of finance, law and medicine with one figure made wrong: unit, date, total, digits, percentage, identifier, dose.
+"""Answers of finance, law and medicine with one figure made wrong.
 
-Each kind has several texts with other words and numbers, half of them with the working in the answer, half with a source
-alone. A fault changes one figure of the right answer and nothing else.
+Each kind has several texts with other words and numbers, some with the working in the answer, some with a source alone.
+A fault changes one figure of the right answer and nothing else.
 """
 
 from collections.abc import Callable
-from datetime import date, timedelta
 
 import numpy as np
 
@@ -35,6 +34,8 @@ def seeded(rng: np.random.Generator, n: int) -> list[Seeded]:
     for kind, (pack, write) in KINDS.items():
         for index in range(n):
             text = write(rng)
+            if (text.pack or pack) == "medical_coding":
+                text = texts.with_diagnosis(text, rng)
             clean = _case(f"{kind}-{index}", text, text.answer.replace("{}", text.figure, 1))
             faulty = _case(f"{kind}-{index}-faulty", text, text.answer.replace("{}", text.spoiled, 1))
             found.append(Seeded(kind, text.pack or pack, clean, faulty))
@@ -44,8 +45,3 @@ def seeded(rng: np.random.Generator, n: int) -> list[Seeded]:
 def _case(name: str, text: texts.Text, answer: str) -> Case:
     query = {"id": name, "messages": [{"role": "user", "content": text.asked}]}
     return Case.model_validate({"query": query, "answer": answer, "facts": {"source": text.source}})
-
-
-def shifted(day: date, rng: np.random.Generator) -> date:
-    """Another day, one to nine days off."""
-    return day + timedelta(days=int(rng.integers(1, 10)) * int(rng.choice([-1, 1])))

@@ -10,6 +10,9 @@ from typing import NamedTuple
 
 from verifiers.figures.units import SCALES, unit_at
 
+MOST_DIGITS = 30
+"""A longer run of digits is no number that a check reads."""
+
 READ_CHARACTERS, READ_AMOUNTS = 8_000, 400
 """How much of a text is read, and how many numbers of it; what lies beyond is not checked."""
 
@@ -34,8 +37,8 @@ NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
 """A number as English texts write it; a minus sign is read apart."""
 
 _AMOUNT = re.compile(
-    rf"(?=[-\u2212\u2013$€£¥.\dUEG ])(?<![A-Za-z0-9_.,#])(?<![A-Za-z]-)(?P<minus>[-\u2212\u2013](?=[$€£¥.\d]))?"
-    rf"(?P<currency>US\$|USD ?|EUR ?|GBP ?|[$€£¥])?(?P<inner>\s?[-\u2212](?=\d)|\s)?(?P<number>{NUMBER})(?![.,]?\d)"
+    rf"(?=[-\u2212\u2013$€£¥.\dUEG])(?<![A-Za-z0-9_.,#])(?<![A-Za-z]-)(?P<minus>[-\u2212\u2013](?=[$€£¥.\d]))?"
+    rf"(?:(?P<currency>US\$|USD ?|EUR ?|GBP ?|[$€£¥])(?P<inner>\s?[-\u2212](?=\d)|\s)?)?(?P<number>{NUMBER})(?![.,]?\d)"
 )
 _ORDINAL = re.compile(r"(?:st|nd|rd|th)\b", re.I)
 _SCALE = re.compile(
@@ -90,11 +93,11 @@ def agree(expected: Decimal, shown: Decimal, step: Decimal) -> bool:
 
 def _amount(text: str, match: re.Match[str]) -> Amount | None:
     digits = match["number"].replace(",", "")
+    if len(digits) > MOST_DIGITS:
+        return None
     shown = Decimal(digits)
     if (match["minus"] is not None) or (match["inner"] or "").strip():
         shown = -shown
-    if match["currency"] is None and (match["inner"] or "").strip():
-        return None
     end = match.end()
     step = Decimal(1).scaleb(-len(digits.partition(".")[2]))
     scale = 1

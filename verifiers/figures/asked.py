@@ -78,7 +78,8 @@ _STOP = frozenset(
     word
     for line in (
         "a an the of in on at to for from by with and or is are was were be been do does did has have had what",
-        "which how much many who when where its their our year years ended end fiscal between over during per as than that this",
+        "which how much many who when where its their our year years ended end fiscal between over during per as than",
+        "that this",
         "these both company respective amount amounts value values number percent percentage change changes difference",
         "increase decrease average mean sum ratio proportion constitution among compared expressed nominal period",
         "periods million thousand billion usd dollars dollar december june march september",

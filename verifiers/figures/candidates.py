@@ -77,9 +77,10 @@ def _named(lines: Sequence[Line]) -> list[Line]:
 
 def _names_itself(question: Question, rows: Sequence[Line]) -> Iterator[Candidate]:
     """The cells of a row or column that is itself called an average, a change or a percentage."""
+    is_difference = question.wanted is Wanted.DIFFERENCE
     for line in rows:
         for cell in _picked(line.cells, question):
-            if names_operation(question.wanted, cell.names):
+            if names_operation(question.wanted, cell.names) and not (is_difference and "%" in cell.names):
                 yield Candidate(cell.value, is_signed=False)
 
 
@@ -111,6 +112,8 @@ def _of_series(question: Question, line: Line, others: Sequence[Line]) -> Iterat
         groups.append(cells)
     for group in groups:
         picked = _picked(group, question)
+        if len(question.years) > 1 and len({cell.years for cell in picked}) == 1 and picked[0].years:
+            continue
         if question.wanted is Wanted.AVERAGE and len(picked) >= 2:
             yield Candidate(sum((cell.value for cell in picked), Decimal(0)) / len(picked), is_signed=True)
         elif question.wanted is Wanted.SUM and len(picked) >= 2:
@@ -126,6 +129,8 @@ def _of_series(question: Question, line: Line, others: Sequence[Line]) -> Iterat
 
 def _changed(question: Question, one: Cell, other: Cell) -> Iterator[Candidate]:
     old, new = one, other
+    if len(question.years) > 1 and one.years and one.years == other.years:
+        return
     if one.years and other.years and one.years[-1] != other.years[-1]:
         old, new = (one, other) if one.years[-1] < other.years[-1] else (other, one)
         yield from _change(question, old, new)

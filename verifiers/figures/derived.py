@@ -10,22 +10,25 @@ from decimal import Decimal
 
 from verifiers.case import Case
 from verifiers.chain import CheckResult, Price
-from verifiers.figures.amounts import READ_CHARACTERS, Amount, amounts_of
+from verifiers.figures.amounts import READ_CHARACTERS, Amount, agree
 from verifiers.figures.asked import Question, Wanted, question_of
+from verifiers.figures.bare import MOST_CHARACTERS, has_table, is_bare
 from verifiers.figures.candidates import Candidate, candidates_of
-from verifiers.figures.dates_of_text import dates_of
 from verifiers.figures.finding import Finding, conclude, number
 from verifiers.figures.grounds import grounds_of
+from verifiers.figures.reading import answer_amounts
 
 _FALLS = re.compile(
     r"\b(?:decreas\w*|declin\w*|fell|fall|drop\w*|reduc\w*|lower|down|negative|loss)\b|\(\s*[$€£]?\s?[\d.,]+\s*\)", re.I
 )
-_LAST = re.compile(r"=\s*(?=[-$€£(\d])|\banswer(?: is|:)\s*", re.I)
 _POWERS = tuple(Decimal(10) ** power for power in (-9, -6, -3, 0, 3, 6, 9))
 
 
 class Derived:
     """Passes when the derived values hold the answer's number to `tolerance`; otherwise it cannot be decided.
+
+    It judges bare answers (one number in one sentence) to questions over a source with a table, and no others. A value
+    that is only looked up must be the cell's, to the digits shown.
 
     `tolerance` is relative: 0.01 takes 20.1 for 20, as a reader who rounds does. With `signs: ignore` a fall of 5
     passes for a change of -5 stated without its sign.
@@ -46,10 +49,12 @@ class Derived:
         stated = _stated(text)
         findings: list[Finding] = []
         n_checked = 0
-        if stated is not None and not _is_year(question, stated):
+        grounds = grounds_of(case)
+        if stated is not None and not _is_year(question, stated) and has_table(grounds):
             n_checked = 1
-            values = candidates_of(question, grounds_of(case))
-            if not any(self._agrees(stated, candidate, text, question.wanted) for candidate in values):
+            values = candidates_of(question, grounds)
+            is_derived = any(self._agrees(stated, candidate, text, question.wanted) for candidate in values)
+            if not is_derived:
                 evidence = {
                     "operation": question.wanted.value,
                     "stated": number(stated.value),
@@ -78,20 +83,21 @@ class Derived:
         powers = (Decimal(1),) if is_ratio else _POWERS
         for power in powers:
             scaled = expected * power
-            if abs(value - scaled) <= max(abs(scaled) * self._tolerance, Decimal("1e-9")):
+            if wanted is Wanted.LOOKUP:
+                if agree(abs(scaled), abs(value), stated.step):
+                    return True
+            elif abs(value - scaled) <= max(abs(scaled) * self._tolerance, Decimal("1e-9")):
                 return True
         return False
 
 
 def _stated(text: str) -> Amount | None:
-    """The number that the answer gives: the one after its last `=`, its only one, or the first of a sentence."""
-    last = list(_LAST.finditer(text))
-    begin = last[-1].end() if last else 0
-    amounts = amounts_of(text[begin:], without=[(d.start, d.end) for d in dates_of(text[begin:])])
-    bare = [a for a in amounts if not (1900 <= a.value <= 2100 and a.step == 1 and not a.unit)] or amounts
-    if not bare or len(text) > 300:
+    """The number of a bare answer, or the one that a bare calculation such as `16 - 12 = 4` ends in."""
+    tail = text.rpartition("=")[2] if len(text) <= MOST_CHARACTERS else text
+    amounts = answer_amounts(tail)
+    if not is_bare(tail, amounts):
         return None
-    return bare[0]
+    return next((a for a in amounts if a.unit or a.step != 1 or not 1900 <= a.value <= 2100), None)
 
 
 def _is_year(question: Question, stated: Amount) -> bool:

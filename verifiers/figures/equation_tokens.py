@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import NamedTuple
 
-from verifiers.figures.amounts import NUMBER, READ_CHARACTERS
+from verifiers.figures.amounts import MOST_DIGITS, NUMBER, READ_CHARACTERS
 from verifiers.figures.units import SCALES
 
 OPERATORS = {"+": "+", "-": "-", "\u2212": "-", "\u2013": "-", "*": "*", "×": "*", "·": "*", "x": "*", "X": "*",
@@ -121,6 +121,8 @@ def _token(match: re.Match[str], *, spaced: bool, previous: str) -> Token:
     start, end = match.span()
     if match["number"] is not None:
         digits = match["digits"].replace(",", "")
+        if len(digits) > MOST_DIGITS:
+            return Token("bound", "", start=start, end=end)
         scale = SCALES[(match["scale"] or match["letter"]).lower()] if match["scale"] or match["letter"] else 1
         return Token(
             "number", "", Decimal(digits), Decimal(1).scaleb(-len(digits.partition(".")[2])), scale,

@@ -18,12 +18,11 @@ READ_EQUATIONS, _UNIT_WORDS = 60, 6
 """Equations that are recomputed, and words that may stand between a number and the next operator."""
 
 
-_MAY_STATE = re.compile(
-    r"[\d)][^=≈→]{0,80}[-+*/×·÷^xX\u2212\u2013%][^=≈→]{0,80}[=≈→]|[\d%]\W{0,2}(?:\w+\W){0,3}?"
-    r"(?:[-+*/×·÷^xX\u2212]|plus|minus|less|times|multiplied by|divided by|of) [^.]{0,40}?"
-    r"(?:is|equals?|gives|makes|leaves|yields|totals|comes to|are|was|results in)\b"
+_SIGN = re.compile(r"[=≈→]")
+_OPERATION = re.compile(
+    r"[-+*/×·÷^xX\u2212] ?[$€£(]?\d|\b(?:plus|minus|less|times|multiplied by|divided by)\b|(?:%|percent) of\b"
 )
-"""What a sentence has that may hold an equation; the others are not taken apart."""
+_VERB = re.compile(r"\b(?:is|equals?|gives|makes|leaves|yields|totals|comes to|are|was|results in)\b")
 
 
 class Equation(NamedTuple):
@@ -52,7 +51,7 @@ def _equations(text: str) -> tuple[Equation, ...]:
     found: list[Equation] = []
     body = plain(text)
     for start, end in sentences_of(body):
-        if _MAY_STATE.search(body, start, end):
+        if _OPERATION.search(body, start, end) and (_SIGN.search(body, start, end) or _VERB.search(body, start, end)):
             found += [e._replace(start=e.start + start, end=e.end + start) for e in _of_plain(body[start:end], known)]
     for mark in calculator_marks(text):
         found += [equation._replace(start=0, end=0) for equation in _of_plain(mark, known)]

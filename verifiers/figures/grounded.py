@@ -13,6 +13,7 @@ from itertools import islice
 from verifiers.case import Case
 from verifiers.chain import CheckResult, Price
 from verifiers.figures.amounts import READ_CHARACTERS, Amount, agree
+from verifiers.figures.bare import has_table, is_bare
 from verifiers.figures.equations import equations_of
 from verifiers.figures.finding import Finding, conclude, number
 from verifiers.figures.grounds import READ_SOURCE, grounds_of
@@ -37,30 +38,40 @@ class Grounded:
     """A number that rests on nothing is not decided, or fails where the pack says `ungrounded: fail`.
 
     Passes with `no_source_numbers` where source and query together hold fewer than two numbers. With
-    `bare_answers: leave` an answer of one number in one sentence is left to figures.derived, which knows the question.
+    `bare_answers: leave` an answer of one number in one sentence, over a source with a table, is left to
+    figures.derived, which knows the question. With `bare_numbers: leave` only numbers with a unit, a percentage or
+    money among them, must be grounded.
     """
 
     id = "figures.grounded"
     price = Price.FREE
 
     def __init__(
-        self, *, required: bool = False, ungrounded: str = "cannot_decide", bare_answers: str = "check"
+        self,
+        *,
+        required: bool = False,
+        ungrounded: str = "cannot_decide",
+        bare_answers: str = "check",
+        bare_numbers: str = "check",
     ) -> None:
         self._required = required
         self._is_hard = ungrounded == "fail"
         self._leaves_bare = bare_answers == "leave"
+        self._only_units = bare_numbers == "leave"
 
     def judge(self, case: Case) -> CheckResult:
         """Pass when every number that counts is grounded."""
         text = case.answer[:READ_CHARACTERS]
         stated = _without(answer_amounts(text), reference_spans(text))
+        if self._only_units:
+            stated = [amount for amount in stated if amount.unit]
         findings: list[Finding] = []
         nothing = "no_numbers"
         if stated:
             source = Source(grounds_of(case))
             if source.n_numbers < 2:
                 stated, nothing = [], "no_source_numbers"
-            elif self._leaves_bare and is_bare(text, stated):
+            elif self._leaves_bare and is_bare(text, stated) and has_table(source.text):
                 stated, nothing = [], "bare_answer"
             else:
                 findings = [
@@ -70,12 +81,6 @@ class Grounded:
         return conclude(
             self.id, findings, n_checked=len(stated), nothing=nothing, required=self._required, text=case.answer
         )
-
-
-def is_bare(text: str, stated: Sequence[Amount]) -> bool:
-    """Whether the answer is one number, years aside, in one sentence of at most 200 characters."""
-    numbers = [a for a in stated if a.unit or a.step != 1 or not 1900 <= a.value <= 2100]
-    return len(numbers) == 1 and len(text.strip()) <= 200 and len(sentences_of(text.strip())) == 1
 
 
 class Source:
@@ -91,14 +96,14 @@ class Source:
         self.values = frozenset(values | worded | dated)
         self.ordered = sorted(self.values)
         self.n_numbers = len(self.amounts) + len(worded)
-        self._text = text
+        self.text = text
         self._groups: list[list[Amount]] | None = None
 
     @property
     def groups(self) -> list[list[Amount]]:
         """The numbers of each sentence or table row."""
         if self._groups is None:
-            self._groups = _grouped(self._text, self.amounts)
+            self._groups = _grouped(self.text, self.amounts)
         return self._groups
 
 

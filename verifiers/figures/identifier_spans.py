@@ -6,10 +6,10 @@ _LABELS = frozenset(
     word
     for line in (
         "npi cusip isin lei iban mrn ssn ein tin cpt hcpcs drg ndc invoice account acct policy claim order case docket",
-        "file reference ref patent registration reg serial part ticket po section sections sec article articles art rule",
-        "rules form forms code codes page pages pp p chapter chapters ch schedule schedules exhibit exhibits paragraph",
-        "paragraphs para clause clauses item items step steps figure figures fig table tables note appendix question",
-        "option line grade stage type phase level tier room courtroom",
+        "file reference ref patent registration reg serial part ticket po section sections sec article articles art",
+        "rule rules form forms code codes page pages pp p chapter chapters ch schedule schedules exhibit exhibits",
+        "paragraph paragraphs para clause clauses item items step steps figure figures fig table tables note appendix",
+        "question option line grade stage type phase level tier room courtroom",
     )
     for word in line.split()
 )

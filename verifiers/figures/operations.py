@@ -78,7 +78,7 @@ def results_of(numbers: Sequence[Amount], wanted: Amount, operations: frozenset[
 
 
 def is_run_sum(wanted: Amount, numbers: Sequence[Amount], *, to_end: bool = False) -> bool:
-    """Whether the wanted number is exactly the sum of two or more neighbours in one unit; `to_end`: of the last ones."""
+    """Whether the wanted number is exactly the sum of two or more neighbours in one unit, with `to_end` the last."""
     total = Decimal(0)
     before: dict[Decimal, int] = {total: 0}
     alike = [abs(other.value) for other in numbers if _alike(other, wanted)]
