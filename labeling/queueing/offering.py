@@ -20,7 +20,18 @@ from core.store import writing
 from labeling.queueing.dealing import DEFAULT_RULES, OfferRules, purposes, turns_left
 from labeling.queueing.places import release_expired, take
 from labeling.queueing.sides import anchor_is_left, is_swapped
-from labeling.tables import ADJUDICATIONS, ANSWERS, ASSIGNMENTS, EXPERTS, GOLD, JUDGEMENTS, PAIRS, QUEUE, stands
+from labeling.tables import (
+    ADJUDICATIONS,
+    ANSWERS,
+    ASSIGNMENTS,
+    EXPERTS,
+    GOLD,
+    JUDGEMENTS,
+    PAIRS,
+    QUEUE,
+    REVEALS,
+    stands,
+)
 from web.sessions import timestamp
 
 COUNTED_PAIRS = 10_000
@@ -270,6 +281,8 @@ def _repeats_for(expert: str, rules: OfferRules, now: datetime) -> sa.Select[Any
             may_be_shown(),
             stands(),
             ~seen_twice,
+            # Whoever saw what the checks said would not judge it again by themselves.
+            ~sa.exists().where(REVEALS.c.judgement_id == JUDGEMENTS.c.id),
         )
     )
 

@@ -127,7 +127,7 @@ def _judge_page(
         kept = draft_of(connection, task.assignment_id, revision=task.revision) if task else None
         guideline = latest(connection)
     form = refused or (kept.form if kept else JudgingForm())
-    has_judged = undoable is not None and request.query_params.get("after") == Receipt.SAVED
+    has_judged = undoable is not None and request.query_params.get("after") in (Receipt.SAVED, Receipt.ALREADY_SAVED)
     said = reveal(site.engine, [undoable] if has_judged and undoable else [], expert=actor.name, now=now)
     return site.page(
         request,

@@ -1,5 +1,6 @@
 import json
 import re
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -13,8 +14,10 @@ from labeling.content.unresolved import import_unresolved
 from labeling.frozen.told_by_ledger import check_against_ledger
 from labeling.judging.revealing import reveal
 from labeling.quality.overruling import overruling
+from labeling.queueing.dealing import OfferRules
+from labeling.queueing.offering import _repeats_for
 from labeling.tables import ITEMS, JUDGEMENTS, PAIRS, QUEUE, REVEALS, stands
-from tests.labeling.conftest import ONCE
+from tests.labeling.conftest import ONCE, PLAIN
 from tests.labeling.unresolved_rows import unresolved
 
 SAID = "The checks had said"
@@ -188,3 +191,18 @@ def test_the_commands_take_over_and_report(store, store_url, clock, expert):
     found = json.loads(report.stdout)["overrides"]["by_check"]["wording.quote"]
     assert (found["n"], found["n_overridden"]) == (1, 1)
     assert "wording.quote: 1 of 1" in CliRunner().invoke(label, ["agreement", "--store", store_url]).output
+
+
+def test_a_pair_whose_verdict_was_shown_does_not_come_back_as_a_repeat(store, imported, taken_over, expert, clock):
+    imported(1)
+    taken_over(unresolved(1))
+    settings = PLAIN.model_copy(update={"repeat_rate": 0.4, "repeat_after_days": 7})
+    one = expert(store, settings=settings)
+    one.vote("neither_acceptable")  # the human pair, first in the queue
+    one.vote("both_acceptable")
+    clock.skip(timedelta(days=8))
+
+    with store.connect() as connection:
+        coming_back = connection.execute(_repeats_for(one.name, OfferRules(), clock())).scalars().all()
+    plain = [row.pair_id for row in judgements(store) if row.verdict == "both_acceptable"]
+    assert coming_back == plain
