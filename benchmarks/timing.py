@@ -11,9 +11,13 @@ ROUNDS = 7
 
 
 def in_turn(
-    acts: Mapping[str, Callable[[], object]], *, repeats: Mapping[str, int] | None = None, rounds: int = ROUNDS
+    acts: Mapping[str, Callable[[], object]],
+    *,
+    repeats: Mapping[str, int] | None = None,
+    rounds: int = ROUNDS,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, Float[np.ndarray, " rounds"]]:
-    """Seconds of each act, per round; within a round the acts take turns."""
+    """Seconds of each act by `clock`, per round; within a round the acts take turns."""
     repeats = repeats or {}
     taken: dict[str, list[float]] = {name: [] for name in acts}
     for act in acts.values():
@@ -21,10 +25,10 @@ def in_turn(
     for _ in range(rounds):
         for name, act in acts.items():
             n = repeats.get(name, 1)
-            start = time.perf_counter()
+            start = clock()
             for _ in range(n):
                 act()
-            taken[name].append((time.perf_counter() - start) / n)
+            taken[name].append((clock() - start) / n)
     return {name: np.array(values) for name, values in taken.items()}
 
 
