@@ -2,8 +2,8 @@
 
 tatqa: questions over tables of annual reports, answered by text-davinci-002 with a number alone; gsm8k: word problems,
 answered by Mixtral-8x7B with working, labels regraded. *Caught* is the share of wrong answers, *false alarm* that of
-right ones, to which the checks together do not say `pass`. A row is in the half on which the rules were written (`seen`)
-or in the other (`unseen`), no row of which was looked at, by a hash of its table or question. Intervals are exact
+right ones, to which the checks together do not say `pass`. A row is in the half on which the rules were written
+(`seen`) or in the other (`unseen`), no row of which was looked at, by a hash of its table or question. Intervals are exact
 (Clopper-Pearson, 95 %). Beside the rule stands a score: logistic regression on what the checks said and on the looks
 of the answer, fitted on the seen half, its threshold set there at 10 % false alarms, and judged on the unseen half.
 """
@@ -175,7 +175,7 @@ def _features(row: Row, results: Sequence[CheckResult]) -> list[float]:
 def _scored(
     features: Float[np.ndarray, "n k"], wrong: np.ndarray, seen: np.ndarray, groups: Sequence[str]
 ) -> np.ndarray:
-    """Whether each row's score exceeds the seen half's 90 % quantile of right answers; there, scores are cross-fitted."""
+    """Whether each score exceeds the 90 % quantile of the seen half's right answers, cross-fitted there."""
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.3, max_iter=1000))
     own = np.array(groups)[seen]
     scores = np.empty(len(wrong))
