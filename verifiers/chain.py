@@ -30,8 +30,7 @@ def run_chain(checks: Sequence[Check], case: Case, *, limits: Limits | None = No
     spending = Spending(limits)
     results: list[CheckResult] = []
     for price, check in sorted(((price_of(check), check) for check in checks), key=lambda one: _ORDER[one[0]]):
-        may_leave = not results or ChainVerdict(results=tuple(results)).releases(case.query.stakes)
-        if price is not Price.FREE and not (may_leave and case.query.stakes is not Stakes.CRITICAL):
+        if price is not Price.FREE and not _may_leave(results, case.query.stakes):
             results.append(result_of(check, CheckOutcome.NOT_RUN, "already_escalates"))
         elif price is not Price.FREE and not spending.has_room_for(check):
             results.append(result_of(check, CheckOutcome.CANNOT_DECIDE, "over_budget"))
@@ -39,6 +38,13 @@ def run_chain(checks: Sequence[Check], case: Case, *, limits: Limits | None = No
             result = run_check(check, case, tuple(results), is_free=price is Price.FREE, limits=limits)
             results.append(result if price is Price.FREE else spending.settled(check, result))
     return ChainVerdict(results=tuple(results))
+
+
+def _may_leave(results: Sequence[CheckResult], stakes: Stakes) -> bool:
+    """Whether an answer may still leave at these stakes, if all that is left passes."""
+    if not results:
+        return stakes is not Stakes.CRITICAL
+    return ChainVerdict(results=tuple(results)).releases(stakes)
 
 
 _ORDER = {price: place for place, price in enumerate(Price)}
