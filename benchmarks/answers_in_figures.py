@@ -3,9 +3,9 @@
 tatqa: questions over tables of annual reports, answered by text-davinci-002 with a number alone; gsm8k: word problems,
 answered by Mixtral-8x7B with working, labels regraded. *Caught* is the share of wrong answers, *false alarm* that of
 right ones, to which the checks together do not say `pass`. A row is in the half on which the rules were written
-(`seen`) or in the other (`unseen`), no row of which was looked at, by a hash of its table or question. Intervals are exact
-(Clopper-Pearson, 95 %). Beside the rule stands a score: logistic regression on what the checks said and on the looks
-of the answer, fitted on the seen half, its threshold set there at 10 % false alarms, and judged on the unseen half.
+(`seen`) or in the other (`unseen`), no row of which was looked at, by a hash of its table or question. Intervals are
+exact (Clopper-Pearson, 95 %). Beside the rule stands a score: logistic regression on what the checks said and on the
+looks of the answer, fitted on the seen half, its threshold set there at 10 % false alarms, judged on the unseen half.
 """
 
 import csv

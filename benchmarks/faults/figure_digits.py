@@ -1,5 +1,6 @@
-"""Invented identifiers with right check digits, and numbers with a digit altered or two exchanged."""
+"""Invented identifiers with right check digits, numbers with a digit altered or two exchanged, and how texts write them."""
 
+from datetime import date
 from itertools import pairwise
 
 import numpy as np
@@ -69,3 +70,18 @@ def with_swapped_digits(text: str, rng: np.random.Generator) -> str:
     characters = list(text)
     characters[one], characters[other] = characters[other], characters[one]
     return "".join(characters)
+
+
+def usd(cents: int) -> str:
+    """Cents as dollars, `$1,234.05`."""
+    return f"${cents // 100:,}.{cents % 100:02}"
+
+
+def long(day: date) -> str:
+    """A day as `2 March 2026`."""
+    return f"{day.day} {day:%B} {day.year}"
+
+
+def us(day: date) -> str:
+    """A day as `March 2, 2026`."""
+    return f"{day:%B} {day.day}, {day.year}"

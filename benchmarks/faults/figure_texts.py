@@ -10,7 +10,10 @@ from benchmarks.faults.figure_digits import (
     iban_of,
     isin_of,
     lei_of,
+    long,
     npi_of,
+    us,
+    usd,
     with_other_digit,
     with_swapped_digits,
 )
@@ -117,18 +120,18 @@ def with_date(rng: np.random.Generator) -> Text:
     n_days = int(rng.choice([14, 21, 30, 45, 60, 90]))
     person, firm = str(rng.choice(_PEOPLE)), str(rng.choice(_FIRMS))
     if pick == 0:
-        source = f"The complaint against {firm} was filed on {_long(day)} and served by mail."
+        source = f"The complaint against {firm} was filed on {long(day)} and served by mail."
         return Text(
             "When was it filed?",
             source,
             f"The complaint was filed on {{}}, and {firm} was served by mail.",
-            _long(day),
-            _long(moved),
+            long(day),
+            long(moved),
         )
     if pick == 1:
         due, late = day + timedelta(days=n_days), moved + timedelta(days=n_days)
-        source = f"Notice was received on {_us(day)}. The tenant has {n_days} days from receipt to cure."
-        return Text("What is the deadline?", source, f"{n_days} days from {_us(day)} is {{}}.", _us(due), _us(late))
+        source = f"Notice was received on {us(day)}. The tenant has {n_days} days from receipt to cure."
+        return Text("What is the deadline?", source, f"{n_days} days from {us(day)} is {{}}.", us(due), us(late))
     if pick == 2:
         due, late = day + timedelta(days=n_days), moved + timedelta(days=n_days)
         source = f"Invoice date: {day.isoformat()}. Terms: net {n_days} days. Amount due: $4,310.00."
@@ -138,29 +141,29 @@ def with_date(rng: np.random.Generator) -> Text:
     if pick == 3:
         out = day + timedelta(days=int(rng.integers(2, 9)))
         wrong = day - timedelta(days=int(rng.integers(1, 9)))
-        source = f"Admitted {_us(day)} with pneumonia. Discharged {_us(out)} home. Attending: {person}."
+        source = f"Admitted {us(day)}. Discharged {us(out)} home. Attending: {person}."
         return Text(
             "When was the stay?",
             source,
-            f"{person} admitted the patient on {_us(day)}; the patient was discharged on {{}}.",
-            _us(out),
-            _us(wrong),
+            f"{person} admitted the patient on {us(day)}; the patient was discharged on {{}}.",
+            us(out),
+            us(wrong),
             "medical_coding",
         )
     if pick == 4:
-        source = f"The hearing before {person} is set for {_us(day)} at 10:30 in courtroom 4."
+        source = f"The hearing before {person} is set for {us(day)} at 10:30 in courtroom 4."
         return Text(
             "When is the hearing?",
             source,
             "The hearing is on {} at 10:30.",
-            f"{day:%A}, {_long(day)}",
-            f"{day:%A}, {_long(moved)}",
+            f"{day:%A}, {long(day)}",
+            f"{day:%A}, {long(moved)}",
         )
     end = day.replace(year=day.year + 3) if (day.month, day.day) != (2, 29) else day + timedelta(days=1095)
     wrong = moved.replace(year=moved.year + 3) if (moved.month, moved.day) != (2, 29) else end + timedelta(days=5)
-    source = f"The agreement between {firm} and the lender is effective {_long(day)} and runs for 3 years."
+    source = f"The agreement between {firm} and the lender is effective {long(day)} and runs for 3 years."
     return Text(
-        "When does it end?", source, f"It took effect on {_long(day)} and expires on {{}}.", _long(end), _long(wrong)
+        "When does it end?", source, f"It took effect on {long(day)} and expires on {{}}.", long(end), long(wrong)
     )
 
 
@@ -171,29 +174,29 @@ def with_total(rng: np.random.Generator) -> Text:
     cents = [int(value) for value in rng.integers(2_000, 900_000, size=len(names))]
     total = sum(cents)
     wrong = total + int(rng.choice([-1, 1])) * int(rng.choice([1, 10, 100, 900, 1000, 10_000]))
-    source = "Charges: " + "; ".join(f"{name} {_usd(value)}" for name, value in zip(names, cents, strict=True)) + "."
-    figure, spoiled = _usd(total), _usd(wrong)
+    source = "Charges: " + "; ".join(f"{name} {usd(value)}" for name, value in zip(names, cents, strict=True)) + "."
+    figure, spoiled = usd(total), usd(wrong)
     if pick == 0:
-        lines = "\n".join(f"- {name}: {_usd(value)}" for name, value in zip(names, cents, strict=True))
+        lines = "\n".join(f"- {name}: {usd(value)}" for name, value in zip(names, cents, strict=True))
         return Text("List the charges.", source, f"{lines}\nTotal: {{}}", figure, spoiled)
     if pick == 1:
-        lines = "\n".join(f"| {name} | {_usd(value)} |" for name, value in zip(names, cents, strict=True))
+        lines = "\n".join(f"| {name} | {usd(value)} |" for name, value in zip(names, cents, strict=True))
         return Text(
             "Tabulate.", source, f"| Item | Amount |\n|---|---|\n{lines}\n| **Total** | {{}} |", figure, spoiled
         )
     if pick == 2:
         listed = ", ".join(
-            f"{name.lower()} at {_usd(value)}" for name, value in zip(names[:-1], cents[:-1], strict=True)
+            f"{name.lower()} at {usd(value)}" for name, value in zip(names[:-1], cents[:-1], strict=True)
         )
         return Text(
             "What is owed?",
             source,
-            f"The charges are {listed} and {names[-1].lower()} at {_usd(cents[-1])}, for a total of {{}}.",
+            f"The charges are {listed} and {names[-1].lower()} at {usd(cents[-1])}, for a total of {{}}.",
             figure,
             spoiled,
         )
     if pick == 3:
-        sums = " + ".join(_usd(value) for value in cents)
+        sums = " + ".join(usd(value) for value in cents)
         return Text("What is owed in all?", source, f"Adding the charges, {sums} = {{}}.", figure, spoiled)
     return Text("What is the total of the charges?", source, "The total of the charges is {}.", figure, spoiled)
 
@@ -340,15 +343,3 @@ def with_dose(rng: np.random.Generator) -> Text:
         f"{daily / 50:g} mL",
         f"{wrong / 50 + 0.5:g} mL",
     )
-
-
-def _usd(cents: int) -> str:
-    return f"${cents // 100:,}.{cents % 100:02}"
-
-
-def _long(day: date) -> str:
-    return f"{day.day} {day:%B} {day.year}"
-
-
-def _us(day: date) -> str:
-    return f"{day:%B} {day.day}, {day.year}"

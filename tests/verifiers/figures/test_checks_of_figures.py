@@ -1,5 +1,6 @@
 """Each check of figures: an answer that passes, one that fails, one that cannot be decided."""
 
+import importlib
 from typing import Any
 
 import pytest
@@ -260,8 +261,6 @@ def test_a_bare_answer_is_derived_from_the_table_as_its_question_says(asked: str
 
 
 def test_ten_thousand_digits_or_brackets_break_no_check() -> None:
-    import importlib
-
     for place in CHECKS.values():
         module, name = place.split(":")
         check = getattr(importlib.import_module(module), name)()
