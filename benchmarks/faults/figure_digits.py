@@ -1,4 +1,4 @@
-"""Invented identifiers with right check digits, numbers with a digit altered or two exchanged, and how texts write them."""
+"""Invented identifiers with right check digits, digits altered or exchanged, and how texts write money and days."""
 
 from datetime import date
 from itertools import pairwise
