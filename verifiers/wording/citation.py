@@ -133,7 +133,10 @@ class _Source:
         self._normal = normal_text(self._text)
 
     def find(self, citation: Citation) -> list[Citation]:
-        """The same citation as it stands in the source, each time."""
+        """The same citation as it stands in the source, each time; read closely only where it is written otherwise."""
+        verbatim = [citation.again(self._text, end) for end in self._ends_of(citation)]
+        if verbatim:
+            return verbatim
         numbers = [part for part in citation.key if any(letter.isdigit() for letter in part)]
         if not numbers:
             return []
@@ -145,6 +148,12 @@ class _Source:
             window = self._text[max(0, match.start() - 60) : match.end() + 60]
             found += [other for other in self._reader.citations(window) if other.key == citation.key]
         return found
+
+    def _ends_of(self, citation: Citation) -> list[int]:
+        """Where the source writes the citation as the answer does."""
+        pattern = rf"(?<![\w.]){re.escape(citation.written)}(?!\w|[.-]\w)"
+        places = re.finditer(pattern, self._text) if citation.written else ()
+        return [match.end() for _, match in zip(range(_MAX_WINDOWS), places, strict=False)]
 
     def holds_volume(self, citation: Citation) -> bool:
         """Whether the source cites the volume that a short form names."""

@@ -86,6 +86,15 @@ class Citation(NamedTuple):
     first_year: int | None
     """When the reporter began, where that is known."""
     last_year: int | None
+    written: str
+    """As it is written, subsections left out."""
+
+    def again(self, text: str, end: int) -> "Citation":
+        """The same citation where another text writes it alike, ending at `end`, with the year and parts said there."""
+        after = text[end : end + 160]
+        year, subs = _YEAR.match(after), _SUBS.match(after)
+        given = tuple(re.findall(r"\(([^)]+)\)", subs[0])) if subs and self.kind == "law" else ()
+        return self._replace(year=int(year["year"]) if year else None, pin=None, subs=given, start=end, end=end)
 
 
 class CaseName(NamedTuple):
@@ -263,6 +272,7 @@ def _of_token(token: "CitationToken", text: str) -> Citation | None:
         tuple(re.findall(r"\(([^)]+)\)", subs[0])) if subs else (),
         min(starts) if len(starts) == len(editions) else None,
         max(ends) if len(ends) == len(editions) else None,
+        text[token.start : end],
     )
 
 
@@ -281,6 +291,7 @@ def _of_form(kind: str, match: "re.Match[str]", text: str) -> Citation:
             tuple(re.findall(r"\(([^)]+)\)", subs[0])) if subs else (),
             None,
             None,
+            match[0],
         )
     if kind == "public_law":
         words = words[-2:]
@@ -288,4 +299,5 @@ def _of_form(kind: str, match: "re.Match[str]", text: str) -> Citation:
         area = next(word[:3] for word in words if word.startswith(("civ", "cri", "app", "evi", "ban")))
         words = (area, *_ALNUM.findall(normal_text(re.sub(r"^\D*", "", match[0]))))
     year = _YEAR.match(text[match.end() : match.end() + 60])
-    return Citation(kind, words, match.start(), match.end(), int(year["year"]) if year else None, None, (), None, None)
+    said = int(year["year"]) if year else None
+    return Citation(kind, words, match.start(), match.end(), said, None, (), None, None, match[0])
