@@ -57,6 +57,9 @@ _NAMES = re.compile(
     + _NAME_WORD
     + r")){0,7})"
 )
+_IN_RE = re.compile(
+    r"\b(?:In re|Ex parte|Matter of|Estate of) (?P<name>[A-Z][\w.'&-]*(?: (?:[A-Z][\w.'&-]*|of|the|and|&)){0,5})"
+)
 _YEAR = re.compile(
     r"\A(?:,? (?:at )?(?:\d{1,5}(?:[-\u2013]\d{1,5})?)(?: n\.? ?\d{1,3})?)*(?:,? ?\d{1,4} [A-Z][\w. ]{0,12} \d{1,5})*"
     r",? ?[(\[](?:[^()\[\]]{0,40}?[ ])?(?P<year>1[6-9]\d\d|20\d\d)[)\]]"
@@ -173,12 +176,13 @@ def case_names(text: str) -> list[CaseName]:
     """The cases that a prepared text names.
 
     >>> [name.words for name in case_names("As Mapp v. Ohio, 367 U.S. 643, and In re Doe say")]
-    [('mapp', 'ohio')]
+    [('mapp', 'ohio'), ('doe',)]
     """
+    lone = (CaseName(_parties(match["name"]), match.start(), match.end()) for match in _IN_RE.finditer(text))
     return [
         CaseName(_parties(_left_party(match["one"])) + _parties(match["two"]), match.start(), match.end())
         for match in _NAMES.finditer(text)
-    ]
+    ] + [name for name in lone if name.words]
 
 
 _SHORTENED = frozenset(

@@ -67,13 +67,18 @@ _EACH = re.compile(
     + r")"
 )
 _SUB = re.compile(r"\(([a-z0-9]{1,5})\)")
-_OF_A_CODE = re.compile(r"(?:u\.? ?s\.? ?c\.?(?: ?a\.?)?|c\.? ?f\.? ?r\.?|code|stat\.?|laws?|ann\.?|\d\.)[ ,]*$")
+_OF_A_CODE = re.compile(r"(?:u\.? ?s\.? ?c\.?(?: ?a\.?)?|c\.? ?f\.? ?r\.?|united states code|u\.s\. code)[ ,]*$")
+"""What stands before a section that `wording.citation` reads."""
+
+_OF_ANOTHER = re.compile(
+    r"(?:\bcode|\bstat\.?|\blaws?|\bann\.?|\brestatement\b[^.\n]{0,40})[ ,]*(?:\u00a7+|sections?|secs?\.?)[ ]?[\w.()\-]+$"
+)
 _ELSEWHERE = re.compile(
     r"[ ,]*(?:of|in|under|to)[ ](?:the[ ])?(?:[\w'&,.\-]+[ ]){0,8}?(?:act|code|constitution|treaty|directive"
     r"|regulation|statute|gdpr|convention|rules)\b"
 )
 _ROMAN = re.compile(r"(?=[ivxl])(xl|l?x{0,3})(ix|iv|v?i{0,3})")
-_SPAN = re.compile(r"(\d+)-(\d+)")
+_SPAN = re.compile(r"(\d+(?:\.\d+)*)-(\d+(?:\.\d+)*)")
 _REGION_CHARS = 20_000
 _MAX_NAMED = 200
 
@@ -164,10 +169,11 @@ class _Source:
         if not named and not headings:
             if not division.subs and self._has_inside(division):
                 return None
-            if (span := _SPAN.fullmatch(division.base)) is not None and int(span[1]) < int(span[2]):
+            if (span := _SPAN.fullmatch(division.base)) is not None:
                 ends = (self.about(division._replace(base=end), answer) for end in span.groups())
                 return next((finding for finding in ends if finding is not None), None)
-            if _ELSEWHERE.match(answer, division.end):
+            before = answer[max(0, division.end - 80) : division.end]
+            if _ELSEWHERE.match(answer, division.end) or _OF_ANOTHER.search(before):
                 return undecided("of_another_text")
             return failed("not_in_source") if self._is_supplied else undecided("no_source")
         if not division.subs or any(d.subs[: len(division.subs)] == division.subs for d in named):

@@ -46,6 +46,7 @@ def test_citations_of_the_source_pass_however_they_are_written(said, answer):
         ("Varghese v. China Southern Airlines, 925 F.3d 1339 (11th Cir. 2019)", "not_in_source"),
         ("Marbury v. Ohio, 367 U.S. 643 (1961)", "name_not_in_source"),
         ("As Varghese v. China Southern holds, yes.", "name_not_in_source"),
+        ("In re Silverton Holdings is on point.", "name_not_in_source"),
         ("Doe v. Ohio, 12 Foo. 34 (1999)", "not_in_source"),
         ("42 U.S.C. \u00a7 1985", "not_in_source"),
         ("17 CFR 240.10b-5(c)", "part_not_in_source"),

@@ -34,6 +34,7 @@ def said(case):
         "Exhibit B.",
         "Section 14(ii).",
         "Sections 1, 4.2 and 12.",
+        "Sections 4.2-12.",
         "Section 4 as a whole.",
     ],
 )
@@ -50,6 +51,8 @@ def test_divisions_of_the_source_pass_however_they_are_called(said, answer):
         ("Sections 1, 4.3 and 12.", "fail", "not_in_source"),
         ("Section 14(iv).", "fail", "no_such_part"),
         ("Section 9(c)(2).", "cannot_decide", "part_not_in_source"),
+        ("Tex. Bus. & Com. Code \u00a7 2.207.", "cannot_decide", "of_another_text"),
+        ("Sections 4.2-4.9.", "fail", "not_in_source"),
         ("Section 10 of the Securities Exchange Act.", "cannot_decide", "of_another_text"),
     ],
 )
