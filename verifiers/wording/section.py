@@ -71,7 +71,8 @@ _OF_A_CODE = re.compile(r"(?:u\.? ?s\.? ?c\.?(?: ?a\.?)?|c\.? ?f\.? ?r\.?|united
 """What stands before a section that `wording.citation` reads."""
 
 _OF_ANOTHER = re.compile(
-    r"(?:\bcode|\bstat\.?|\blaws?|\bann\.?|\brestatement\b[^.\n]{0,40})[ ,]*(?:\u00a7+|sections?|secs?\.?)[ ]?[\w.()\-]+$"
+    r"(?:\bcode|\bstat\.?|\blaws?|\bann\.?|\brestatement\b[^.\n]{0,40})"
+    r"[ ,]*(?:\u00a7+|sections?|secs?\.?)[ ]?[\w.()\-]+$"
 )
 _ELSEWHERE = re.compile(
     r"[ ,]*(?:of|in|under|to)[ ](?:the[ ])?(?:[\w'&,.\-]+[ ]){0,8}?(?:act|code|constitution|treaty|directive"
