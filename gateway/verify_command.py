@@ -36,6 +36,9 @@ DEFAULT_PACK = "medical_coding"
 @click.option(
     "--fail-on", type=click.Choice(["fail", "not_pass"]), help="Exit 1 where an answer failed, or did not pass."
 )
+@click.option(
+    "--queue", is_flag=True, help="Keep what did not pass, and has a `strong_answer`, for experts; needs --config."
+)
 @click.option("--json", "as_json", is_flag=True, help="The summary as one JSON object on stdout.")
 def verify(  # noqa: PLR0913 - one argument an option
     pack: str | None,
@@ -45,6 +48,7 @@ def verify(  # noqa: PLR0913 - one argument an option
     *,
     stakes: str,
     fail_on: str | None,
+    queue: bool,
     as_json: bool,
 ) -> None:
     """Recheck answers: pass, fail, cannot_decide or error, with reasons and without the text.
@@ -58,17 +62,25 @@ def verify(  # noqa: PLR0913 - one argument an option
     import json
     import sys
     from collections import Counter
+    from datetime import UTC, datetime
 
     from core.reading import read_all
     from core.records import Stakes
+    from core.settings import load_settings
+    from gateway.verify_queue import queue_unpassed, strong_answers
     from verifiers.answers import read_answers, verdict_row
     from verifiers.chain import CheckOutcome, run_chain
 
-    answers = read_answers(read_all([input_path]), stakes=Stakes(stakes))
+    if queue and config is None:
+        raise click.UsageError("--queue needs --config, which names the store and the two models.")
+    given = read_all([input_path])
+    answers = read_answers(given, stakes=Stakes(stakes))
+    strong = strong_answers(given) if queue else {}
     name, recheck = _recheck(pack, config)
     outcomes: Counter[str] = Counter()
     by_check: dict[str, Counter[str]] = {check.id: Counter() for check in recheck.checks}
     cost_usd = 0.0
+    kept = []
     partial = output_path.with_name(f".{output_path.name}.partial")
     output_path.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -79,6 +91,8 @@ def verify(  # noqa: PLR0913 - one argument an option
             for case in rows:
                 verdict = run_chain(recheck.checks, case, limits=recheck.limits)
                 outcomes[verdict.outcome] += 1
+                if case.query.id in strong:
+                    kept.append((case, verdict))
                 cost_usd += verdict.cost_usd or 0.0
                 for result in verdict.results:
                     by_check.setdefault(result.check, Counter())[result.outcome] += 1
@@ -86,6 +100,11 @@ def verify(  # noqa: PLR0913 - one argument an option
         partial.replace(output_path)
     finally:
         partial.unlink(missing_ok=True)
+    if queue and config is not None:
+        n_queued = queue_unpassed(load_settings(config), kept, strong, now=datetime.now(UTC))
+        click.echo(
+            f"{n_queued} kept for experts. Next: preceptor label import --unresolved --config {config}", err=True
+        )
     summary = {outcome.value: outcomes[outcome] for outcome in CheckOutcome if outcome is not CheckOutcome.NOT_RUN}
     if as_json:
         checks = {check: dict(counts) for check, counts in by_check.items()}

@@ -4,6 +4,8 @@ import pytest
 from click.testing import CliRunner
 
 from core.errors import DataError, SettingsError
+from core.store import open_store
+from core.unresolved import waiting_unresolved
 from gateway.verify_command import verify
 
 
@@ -122,3 +124,44 @@ def test_at_standard_stakes_a_model_is_still_asked_after_a_doubt(tmp_path):
     _, target = run(tmp_path, [row], "--pack", str(pack), "--stakes", "standard")
 
     assert [check["outcome"] for check in json.loads(target.read_text())["checks"]] == ["cannot_decide", "pass"]
+
+
+CONFIG = """
+name: claims
+store_url: sqlite:///{folder}/store.db
+pair: {{weak: {{name: small}}, strong: {{name: large}}}}
+data: {{files: [x.jsonl], target_domains: [coding]}}
+"""
+
+
+def test_what_did_not_pass_is_kept_for_experts_where_the_strong_answer_is_there(tmp_path):
+    config = tmp_path / "claims.yaml"
+    config.write_text(CONFIG.format(folder=tmp_path))
+    rows = [
+        {
+            "id": "passed",
+            "query": "Meningitis due to sporotrichosis",
+            "answer": "Code: B42.81",
+            "strong_answer": "B42.81",
+        },
+        {"id": "failed", "query": "Q", "answer": "Code: B42.83", "strong_answer": "Code: B42.81"},
+        {"id": "alone", "query": "Q", "answer": "Code: B42.83"},
+    ]
+
+    result, _ = run(tmp_path, rows, "--config", str(config), "--queue")
+
+    engine = open_store(f"sqlite:///{tmp_path}/store.db")
+    with engine.connect() as connection:
+        waiting = waiting_unresolved(connection)
+    engine.dispose()
+    assert [(one.id, one.strong_answer, one.said.verdict) for one in waiting] == [("failed", "Code: B42.81", "fail")]
+    assert "1 kept for experts. Next: preceptor label import --unresolved" in result.stderr
+
+
+def test_a_queue_needs_settings_and_strong_answers(tmp_path):
+    config = tmp_path / "claims.yaml"
+    config.write_text(CONFIG.format(folder=tmp_path))
+    row = {"id": "a", "answer": "Code: B42.83"}
+
+    assert run(tmp_path, [row], "--queue")[0].exit_code == 2
+    assert "strong_answer" in str(run(tmp_path, [row], "--queue", "--config", str(config))[0].exception)
