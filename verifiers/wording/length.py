@@ -55,7 +55,10 @@ def _loop(text: str) -> Finding | None:
     numbers: dict[str, int] = {}
     ids = np.array([numbers.setdefault(word, len(numbers)) for word in words], dtype=np.int64)
     for period in range(1, min(LONGEST_LOOP, len(words) // 3) + 1):
-        breaks = np.flatnonzero(np.append(ids[period:] != ids[:-period], True))
+        differs = ids[period:] != ids[:-period]
+        if len(differs) - np.count_nonzero(differs) < 2 * period:
+            continue  # too few words return after so many for a run of them
+        breaks = np.flatnonzero(np.append(differs, True))
         starts = np.append(0, breaks[:-1] + 1)
         for start in starts[breaks - starts >= 2 * period][:_MAX_RUNS]:
             if _is_loop(words[start : start + period], period):
