@@ -103,6 +103,9 @@ _LONGEST_FIRST = "|".join(map(re.escape, sorted(WRITTEN, key=len, reverse=True))
 SHORT = re.compile(rf"(?<![\w/-])(?:{_LONGEST_FIRST})(?:(?<=/)|(?![\w/-]))")
 """Finds any of them as a word of its own, in lower-case text."""
 
+TITLE = re.compile(r"\b(?:Mr|Mrs|Ms|Dr)\b\.?")
+"""What stands before a name, in these letters: `Ms. Osei` has no multiple sclerosis, which is written `MS`."""
+
 SIDES = (
     (re.compile(r"(?<![\w.])(?:R|Rt|RT|rt)\.?(?=[ ]+[A-Za-z])(?![ ]+(?:of|to|is|and)\b)"), "right"),
     (re.compile(r"(?<![\w.])(?:L|Lt|LT|lt)\.?(?=[ ]+[A-Za-z])(?![ ]+(?:of|to|is|and)\b)"), "left"),

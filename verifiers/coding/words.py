@@ -9,7 +9,7 @@ import unicodedata
 from functools import lru_cache
 from typing import NamedTuple
 
-from verifiers.coding.abbreviations import SAME_WORD, SHORT, SIDES, WRITTEN
+from verifiers.coding.abbreviations import SAME_WORD, SHORT, SIDES, TITLE, WRITTEN
 
 GENERIC = frozenset({"other", "unspecified"})
 """Words by which a code says that it names nothing further."""
@@ -86,8 +86,10 @@ def spelled_out(text: str) -> str:
 
     >>> spelled_out("T2DM w/o CKD, R eye")
     'type 2 diabetes mellitus without chronic kidney disease, right eye'
+    >>> spelled_out("Ms. Osei denies MS")
+    '  osei denies multiple sclerosis'
     """
-    text = unicodedata.normalize("NFKC", text).replace("\u2019", "'")
+    text = TITLE.sub(" ", unicodedata.normalize("NFKC", text).replace("\u2019", "'"))
     for pattern, side in SIDES:
         text = pattern.sub(side, text)
     text = text.lower()

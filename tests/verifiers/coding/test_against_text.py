@@ -18,6 +18,7 @@ PASS, DOUBT = CheckOutcome.PASS, CheckOutcome.CANNOT_DECIDE
         ("Migraine with aura, not intractable, without status migrainosus.", "G43.109", "G43.009"),
         ("Epilepsy, unspecified, not intractable, no status.", "G40.909", "G40.919"),
         ("CHF exacerbation: acute on chronic systolic heart failure.", "I50.23", "I50.33"),
+        ("Essential hypertension. Attending: Ms. Tanaka.", "I10", "I95.0"),
         ("Malignant neoplasm of prostate.", "C61", "C16.0"),
         ("Strep throat, rapid strep positive.", "J02.0", "J32.0"),
         ("Burn of second degree of right thigh, initial encounter", "T24.211A", "T24.311A"),
