@@ -152,7 +152,7 @@ class _Rivals(NamedTuple):
         """
         total = self.terms.weight(words)
         explained = self._explained(words)
-        for term in self.terms.nearest(words, n=RIVALS):
+        for term in self.terms.nearest(words, n=RIVALS, least=own.score + MARGIN):
             stem = self.terms.stem_of[term]
             if stem in self.barred or stem[:3] in self.barred_categories:
                 continue

@@ -90,8 +90,11 @@ class TermIndex:
         """What the words weigh together; a word that no term holds weighs nothing."""
         return sum(self.weights.get(word, 0.0) for word in words)
 
-    def nearest(self, words: frozenset[str], *, n: int) -> list[int]:
-        """The n terms of the highest approximate score, best first."""
+    def nearest(self, words: frozenset[str], *, n: int, least: float = -math.inf) -> list[int]:
+        """The n terms of the highest scores, best first, of those that may score `least` or more.
+
+        They are ranked by a bound that no score exceeds: what is negated, implied or in brackets counts in full.
+        """
         known = sorted((word for word in words if word in self.postings), key=lambda word: -self.weights[word])
         if not known:
             return []
@@ -101,7 +104,9 @@ class TermIndex:
             [len(listed) for listed in lists],
         )
         scores = np.bincount(np.concatenate(lists), weights=gains, minlength=len(self.burdens)) - self.burdens
-        top = np.argpartition(-scores, min(n, len(scores) - 1))[:n]
+        top = np.flatnonzero(scores >= least)
+        if len(top) > n:
+            top = top[np.argpartition(-scores[top], n - 1)[:n]]
         return [int(term) for term in top[np.argsort(-scores[top], kind="stable")]]
 
     def _cost(self, word: str, words: frozenset[str]) -> float:
