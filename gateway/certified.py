@@ -103,25 +103,35 @@ def certificate_fault(
 
 
 def recheck_fault(
-    certificate: Mapping[str, Any] | None, certified_with: Mapping[str, Any] | None, pack: tuple[str, str | None]
+    certificate: Mapping[str, Any] | None, certified_with: Mapping[str, Any] | None, here: Mapping[str, Any]
 ) -> str | None:
-    """Why this gateway's recheck is not the one that the certificate counts on; None where it is, or none is.
+    """Why this gateway is not the one that the certificate is about; None where it is, or there is none.
+
+    The rules of stakes must be the same, since they say which requests a promise is about. The checks must be where the
+    certificate counts on them, or where what they take away may raise the loss that it limits.
 
     Args:
         certificate: the bundle's.
-        certified_with: the bundle's policy of the recheck.
-        pack: the checks that this gateway makes: their pack as settings name it, and its hash.
+        certified_with: the bundle's policy of the recheck (`verifiers.assembling.verifier_policy`).
+        here: this gateway's.
     """
-    counts_on_it = certificate is not None and any(one.get("is_rechecked") for one in certificate.get("strata", ()))
-    name, sha256 = pack
-    said = certified_with or {}
-    if not counts_on_it or (sha256 is not None and said.get("pack_sha256") == sha256):
+    if certificate is None:
         return None
-    wanted = said.get("pack")
+    said = certified_with or {}
+    if said.get("stakes_sha256") is None or said["stakes_sha256"] != here.get("stakes_sha256"):
+        return (
+            f"The certificate is about other rules of stakes ({said.get('stakes_sha256')!s:.12}) than this gateway's "
+            f"({here.get('stakes_sha256')!s:.12}). Bring back verifiers.stakes, verifiers.policy, data.target_domains "
+            "and the pack's rules as they were, or certify with these."
+        )
+    if not _counts_on_checks(certificate) or _same_checks(said, here):
+        return None
+    wanted, name = said.get("pack"), here.get("pack")
     if wanted == name:
         return (
             f"The certificate counts on the recheck '{wanted}' as it was ({said.get('pack_sha256')!s:.12}), and its "
-            f"checks have changed since ({sha256!s:.12}). Certify with these, or bring the pack back as it was."
+            f"checks have changed since ({here.get('pack_sha256')!s:.12}). Certify with these, or bring the pack back "
+            "as it was."
         )
     return (
         f"The certificate counts on the recheck '{wanted}', and this gateway makes '{name}'. "
@@ -153,3 +163,16 @@ def _threshold_of(thresholds: Mapping[str, float | None], domain: str | None, st
     if any(stratum.startswith(f"{domain}/") for stratum in thresholds):
         return None  # the domain has thresholds, and none for these stakes
     return thresholds.get("default")
+
+
+def _counts_on_checks(certificate: Mapping[str, Any]) -> bool:
+    promise = certificate.get("promise") or {}
+    may_rise = promise.get("loss") == "net" or promise.get("is_selective") is True
+    return may_rise or any(one.get("is_rechecked") for one in certificate.get("strata", ()))
+
+
+def _same_checks(said: Mapping[str, Any], here: Mapping[str, Any]) -> bool:
+    """Whether both make the same checks; that nobody makes any is the same only where both say so."""
+    if said.get("pack") == here.get("pack") == "none":
+        return True
+    return said.get("pack_sha256") is not None and said["pack_sha256"] == here.get("pack_sha256")

@@ -60,25 +60,19 @@ def serve(config: Path, host: str | None, port: int | None, reference: str | Non
 
 
 def _controller(settings: "RunSettings", reference: str) -> "Controller":
-    from core.records import Stakes
     from core.store import open_store
     from gateway.controller import Controller, Guard
     from gateway.decision_log import DecisionLog
     from gateway.keeping import UnresolvedLog
     from gateway.wiring import recheck_for
-    from verifiers.stakes.sources import stakes_policy
+    from verifiers.stakes.sources import policy_in_force
 
     bundle = _bundle(settings, reference)
     engine = open_store(settings.store_url)
     weak, strong = settings.pair.weak, settings.pair.strong
     keeps = settings.gateway.keep_unresolved
     unresolved = UnresolvedLog(engine, weak=weak.name, strong=strong.name) if keeps else None
-    default = Stakes(settings.verifiers.stakes)
-    stakes = stakes_policy(
-        *(settings.verifiers.pack, settings.verifiers.policy),
-        default=default,
-        domains=dict.fromkeys(settings.data.target_domains, default),
-    )
+    stakes = policy_in_force(settings.verifiers, settings.data.target_domains)
     return Controller(
         weak=_upstream("weak", weak),
         strong=_upstream("strong", strong),
@@ -104,15 +98,15 @@ def _bundle(settings: "RunSettings", reference: str) -> "RoutingBundle | None":
     from core.errors import PreceptorError
     from gateway.certified import recheck_fault
     from gateway.wiring import load_deciding
-    from verifiers.assembling import pack_hash
+    from verifiers.assembling import verifier_policy
 
     try:
         bundle = load_deciding(settings, reference)
     except PreceptorError as error:
         click.echo(f"preceptor: {error}\nUntil it is served with a bundle, the strong model answers all.", err=True)
         return None
-    pack = settings.verifiers.pack
-    if fault := recheck_fault(bundle.certificate, bundle.papers.verifier, (pack, pack_hash(pack))):
+    here = verifier_policy(settings.verifiers, settings.data.target_domains)
+    if fault := recheck_fault(bundle.certificate, bundle.papers.verifier, here):
         click.echo(f"preceptor: {fault}\nUntil then the strong model answers all.", err=True)
         return None
     click.echo(f"Deciding with {reference} ({bundle.sha256[:12]})", err=True)

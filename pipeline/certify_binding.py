@@ -28,7 +28,7 @@ def deciding_hashes(settings: RunSettings, work: Work, calibration: dict[str, ob
             pair=(settings.pair.weak.name, settings.pair.strong.name),
             data_fingerprint=read_json(work.inputs["prepare"] / "summary.json")["data_sha256"],
             settings=settings.model_dump(mode="json"),
-            verifier=verifier_policy(settings.verifiers),
+            verifier=verifier_policy(settings.verifiers, settings.data.target_domains),
             suspicion_files=Suspected(work).files,
         )
     )

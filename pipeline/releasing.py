@@ -82,7 +82,7 @@ def register(settings: RunSettings, tracked: TrackedRun | None, work: Work) -> N
             settings=settings.model_dump(mode="json"),
             card=_card(settings, "adapted", evaluation, certificate),
             certificate=None if certificate is None else certificate.model_dump(mode="json"),
-            verifier=verifier_policy(settings.verifiers),
+            verifier=verifier_policy(settings.verifiers, settings.data.target_domains),
             evidence=evidence,
             seen=seen,
         ),

@@ -95,7 +95,11 @@ def stages_of(settings: RunSettings, tracked: TrackedRun | None = None) -> list[
             "certify",
             "show that thresholds keep their promise",
             partial(certify_run, s),
-            lambda: [of("certificate", "verifiers", "threshold"), s.makes_certificate, verifier_policy(s.verifiers)],
+            lambda: [
+                of("certificate", "verifiers", "threshold"),
+                s.makes_certificate,
+                verifier_policy(s.verifiers, s.data.target_domains),
+            ],
             ("prepare", "split", "embed", "train", "calibrate", "suspect"),
         ),
         Stage(
@@ -110,7 +114,7 @@ def stages_of(settings: RunSettings, tracked: TrackedRun | None = None) -> list[
             "register",
             "register base and adapted router as model versions",
             partial(register, s, tracked),
-            lambda: [of("name", "mlflow", "verifiers"), verifier_policy(s.verifiers)],
+            lambda: [of("name", "mlflow", "verifiers"), verifier_policy(s.verifiers, s.data.target_domains)],
             ("prepare", "split", "embed", "train", "calibrate", "suspect", "certify", "evaluate"),
             revision=4,
         ),

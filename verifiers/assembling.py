@@ -21,6 +21,7 @@ from core.verifier_settings import VerifierSettings
 from verifiers.catalogue import make_check
 from verifiers.chain import Check, Limits, Price
 from verifiers.packs import checks_of, load_pack
+from verifiers.stakes.sources import policy_in_force
 from verifiers.verdict import price_of
 from verifiers.warming import warm_up
 
@@ -90,12 +91,20 @@ def free_recheck_of(verifiers: VerifierSettings) -> Recheck:
     return Recheck(of_texts, _limits(verifiers, pack.timeouts_s))
 
 
-def verifier_policy(verifiers: VerifierSettings) -> dict[str, Any]:
-    """What a bundle and its certificate say of the recheck: the settings, and the hash of what their files hold."""
+def verifier_policy(verifiers: VerifierSettings, domains: Sequence[str] = ()) -> dict[str, Any]:
+    """What a bundle and its certificate say of the recheck: the settings, and the hash of what their files hold.
+
+    `stakes_sha256` is that of the policy of stakes, as each decision of the gateway names it.
+
+    Args:
+        verifiers: the settings.
+        domains: those that the settings name (`data.target_domains`).
+    """
     files = {name: getattr(verifiers, name) for name in ("policy", "judge_proof", "stack")}
     return {
         **verifiers.model_dump(mode="json"),
         "pack_sha256": pack_hash(verifiers.pack),
+        "stakes_sha256": policy_in_force(verifiers, domains).sha256,
         "files_sha256": {name: _sha256(path) for name, path in files.items() if path is not None and path.is_file()},
     }
 

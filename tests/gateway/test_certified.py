@@ -6,11 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.records import Stakes
+from core.verifier_settings import VerifierSettings
 from gateway.certified import certificate_fault, recheck_fault, threshold_in_force
 from gateway.controller import Controller
 from gateway.model_names import BadThreshold, Names, Routed, UnknownModel, parse_model_name
 from tests.core.test_certificate_record import MADE, certificate, refused, stratum
 from tests.gateway.conftest import FixedRouter
+from verifiers.assembling import verifier_policy
 from verifiers.stakes.policy import StakesPolicy
 
 PAPER = certificate(stratum("law/high"), refused("tax/high"), budgets={"law/low": 0.7})
@@ -136,22 +138,61 @@ def test_an_expired_certificate_is_named_before_the_first_request(make_controlle
     assert asyncio.run(controller.warm_up()) == ("mf: certificate_expired",)
 
 
+def policy_of(pack="law", pack_sha256="aa", stakes_sha256="s"):
+    return {"pack": pack, "pack_sha256": pack_sha256, "stakes_sha256": stakes_sha256}
+
+
 @pytest.mark.parametrize(
-    ("is_rechecked", "certified_with", "pack", "is_fault"),
+    ("is_rechecked", "certified_with", "here", "is_fault"),
     [
-        (False, {"pack": "law", "pack_sha256": "aa"}, ("none", None), False),
-        (True, {"pack": "law", "pack_sha256": "aa"}, ("law", "aa"), False),
-        (True, {"pack": "law", "pack_sha256": "aa"}, ("law", "bb"), True),
-        (True, {"pack": "law", "pack_sha256": "aa"}, ("none", None), True),
-        (True, {"pack": "law"}, ("law", "aa"), True),
-        (True, None, ("law", "aa"), True),
+        (False, policy_of(), policy_of("none", None), False),
+        (True, policy_of(), policy_of(), False),
+        (True, policy_of(), policy_of(pack_sha256="bb"), True),
+        (True, policy_of(), policy_of("none", None), True),
+        (True, policy_of("none", None), policy_of("none", None), False),
+        (True, policy_of(pack_sha256=None), policy_of(), True),
+        (True, policy_of(pack_sha256=None), policy_of(pack_sha256=None), True),
+        (True, None, policy_of(), True),
+        (False, policy_of(), policy_of(stakes_sha256="t"), True),
+        (False, policy_of(stakes_sha256=None), policy_of(), True),
+        (False, policy_of(stakes_sha256=None), policy_of(stakes_sha256=None), True),
+        (False, None, policy_of(), True),
     ],
 )
-def test_a_certificate_that_counts_on_a_recheck_is_not_served_without_it(is_rechecked, certified_with, pack, is_fault):
+def test_a_certificate_is_not_served_with_other_rules_of_stakes_or_without_the_recheck_it_counts_on(
+    is_rechecked, certified_with, here, is_fault
+):
     paper = certificate(stratum(is_rechecked=is_rechecked)).model_dump(mode="json")
 
-    assert (recheck_fault(paper, certified_with, pack) is not None) == is_fault
-    assert recheck_fault(None, certified_with, pack) is None
+    assert (recheck_fault(paper, certified_with, here) is not None) == is_fault
+    assert recheck_fault(None, certified_with, here) is None
+
+
+@pytest.mark.parametrize("promise", [{"loss": "net"}, {"is_selective": True}])
+def test_checks_that_may_raise_a_net_or_selective_loss_must_be_those_of_the_certificate(promise):
+    paper = certificate(stratum()).model_dump(mode="json")
+    changed = {**paper, "promise": paper["promise"] | promise}
+
+    assert recheck_fault(paper, policy_of("none", None), policy_of()) is None
+    assert recheck_fault(changed, policy_of("none", None), policy_of()) is not None
+
+
+def test_any_change_of_what_tells_the_stakes_is_told_from_the_certified_policy(tmp_path):
+    rules = tmp_path / "rules.yaml"
+    rules.write_text("rules: [{id: a, owner: x, when: {words: [dose]}, tier: critical}]")
+    settings = VerifierSettings(pack="legal", policy=rules)
+    was = verifier_policy(settings, ["law"])
+    paper = certificate(stratum()).model_dump(mode="json")
+
+    def fault(changed=settings, domains=("law",)):
+        return recheck_fault(paper, was, verifier_policy(changed, domains))
+
+    assert fault() is None
+    assert "other rules of stakes" in fault(settings.model_copy(update={"stakes": "low"}))
+    assert "other rules of stakes" in fault(settings.model_copy(update={"policy": None}))
+    assert "other rules of stakes" in fault(domains=("law", "tax"))
+    rules.write_text("rules: [{id: a, owner: x, when: {words: [dose]}, tier: high}]")
+    assert "other rules of stakes" in fault()
 
 
 @pytest.mark.parametrize(("model", "stratum"), [("auto:law", "law/high"), ("auto", None)])
