@@ -41,7 +41,7 @@ class DataError(PreceptorError):
         rest = len(self.faults) - 20
         more = f"\n  ... and {rest} more" if rest > 0 else ""
         rows = "1 fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
-        super().__init__(f"{rows} found, nothing was imported:\n{shown}{more}\n{next_step}")
+        super().__init__(f"{rows} found, nothing of it was used:\n{shown}{more}\n{next_step}")
 
 
 class NotEnoughLabels(PreceptorError):

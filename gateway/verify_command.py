@@ -68,13 +68,17 @@ def verify(  # noqa: PLR0913 - one argument an option
     from core.records import Stakes
     from core.settings import load_settings
     from gateway.verify_queue import queue_unpassed, strong_answers
-    from verifiers.answers import read_answers, verdict_row
+    from verifiers.answers import read_answers, unread_fields, verdict_row
     from verifiers.chain import CheckOutcome, run_chain
 
     if queue and config is None:
         raise click.UsageError("--queue needs --config, which names the store and the two models.")
     given = read_all([input_path])
     answers = read_answers(given, stakes=Stakes(stakes))
+    if unread := unread_fields(given):
+        click.echo(
+            f"No check reads the fields {', '.join(unread)}; what answers rest on belongs into `facts`.", err=True
+        )
     strong = strong_answers(given) if queue else {}
     name, recheck = _recheck(pack, config)
     outcomes: Counter[str] = Counter()
@@ -115,7 +119,8 @@ def verify(  # noqa: PLR0913 - one argument an option
             shown = ", ".join(f"{outcome} {count}" for outcome, count in counts.most_common())
             click.echo(f"{check:<28} {shown or 'not run'}")
     shown = ", ".join(f"{outcome} {count}" for outcome, count in summary.items())
-    click.echo(f"{len(answers)} answers rechecked with {name}: {shown}. Verdicts: {output_path}", err=True)
+    rechecked = "1 answer" if len(answers) == 1 else f"{len(answers)} answers"
+    click.echo(f"{rechecked} rechecked with {name}: {shown}. Verdicts: {output_path}", err=True)
     refused = {"fail": outcomes["fail"], "not_pass": len(answers) - outcomes["pass"]}.get(fail_on or "", 0)
     if refused:
         raise click.exceptions.Exit(1)

@@ -15,6 +15,7 @@ _FACTS = ("samples", "second_answer")
 """Fields of a row that are facts by another place: what models said when they were asked before."""
 
 _OF_QUERY = ("domain", "stratum")
+_FIELDS = frozenset({"id", "answer", "strong_answer", "query", "facts", "tokens", *_FACTS, *_OF_QUERY})
 
 
 def read_answers(rows: Sequence[Row], *, stakes: Stakes = Stakes.HIGH) -> list[Case]:
@@ -68,6 +69,15 @@ def read_answers(rows: Sequence[Row], *, stakes: Stakes = Stakes.HIGH) -> list[C
     if faults:
         raise DataError(faults, "Mend these rows, then run the command again.")
     return answers
+
+
+def unread_fields(rows: Sequence[Row]) -> list[str]:
+    """Fields of the rows that no check can see, in alphabetical order.
+
+    >>> unread_fields([("a.jsonl:1", {"id": "1", "answer": "5", "source": "It is 6."})])
+    ['source']
+    """
+    return sorted({field for _, values in rows for field in values} - _FIELDS)
 
 
 def verdict_row(identifier: str, verdict: ChainVerdict) -> dict[str, Any]:
