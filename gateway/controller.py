@@ -216,6 +216,8 @@ class Controller:
             return all_strong("critical")  # also where the weak model was asked for by its own name
         if isinstance(asked, Direct):
             ask_strong = asked.model == self._models.strong.name
+            if not ask_strong and stakes.is_high and conversation.unreadable is not None:
+                return all_strong(conversation.unreadable)  # what no check can read, none can verify
             reasons = ("asked_by_name",) if ask_strong else ()
             return Route(ask_strong, probability=None, threshold=None, bundle=None, reasons=reasons)
         name = asked.router or next(iter(self._routers), None)

@@ -95,7 +95,13 @@ def verdict_on(recheck: Recheck, asked: Asked, completion: Mapping[str, Any]) ->
         if fault is not None:
             results.append(CheckResult(check="gateway.text", outcome=CheckOutcome.CANNOT_DECIDE, reason=fault))
             continue
-        case = Case(query=asked.query, answer=choice["message"]["content"], facts=asked.facts, tokens=tokens_of(choice))
+        case = Case(
+            query=asked.query,
+            answer=choice["message"]["content"],
+            facts=asked.facts,
+            tokens=tokens_of(choice),
+            is_client_told=True,
+        )
         verdict = run_chain(recheck.checks, case, limits=limits)
         if not verdict.results:
             return verdict  # no checks: nothing is verified

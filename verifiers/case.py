@@ -30,13 +30,16 @@ class Case(Record):
     | allowed | the answers that may be given |
     | language | ISO 639-1 code in which the answer must be |
 
-    `tokens` are the weak model's own, where its endpoint gave log-probabilities.
+    `tokens` are the weak model's own, where its endpoint gave log-probabilities. `is_client_told` says that the facts
+    are a client's word: what a pack itself asks for (its schema, allowed answers, language) then holds whatever they
+    say, and a date of service that contradicts the query is none.
     """
 
     query: Query
     answer: str
     facts: Mapping[Name, JsonValue] = {}
     tokens: tuple[Token, ...] = ()
+    is_client_told: bool = False
 
     @property
     def source(self) -> str:

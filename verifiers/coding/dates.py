@@ -28,7 +28,8 @@ def date_of_service(case: Case) -> date | None:
     A month stands before the day in 10/01/2025, as on American claims. Of a stay, ICD-10-CM goes by the discharge.
 
     Raises:
-        UnreadableDate: the fact is no date, or the query labels two different dates as that of service.
+        UnreadableDate: the fact is no date, the query labels two different dates as that of service, or a client's
+            fact names another than the query.
 
     >>> from core.records import Query, messages_of
     >>> asked = Query(id="q", messages=messages_of("DOB 3/4/1961. DOS: 10/01/2025. Asthma."))
@@ -36,16 +37,19 @@ def date_of_service(case: Case) -> date | None:
     datetime.date(2025, 10, 1)
     """
     given = case.facts.get("date_of_service")
+    told = None
     if given is not None:
         if not isinstance(given, str):
             raise UnreadableDate
-        return _read(given)
+        told = _read(given)
+        if not case.is_client_told:
+            return told
     found = list(_LABELLED.finditer(case.query.text[:CHARACTERS_READ]))
     discharged = [match for match in found if "discharge" in match[0].lower()]
     dates = {_read(match["date"]) for match in discharged or found}
-    if len(dates) > 1:
+    if len(dates) > 1 or (told is not None and dates - {told}):
         raise UnreadableDate
-    return dates.pop() if dates else None
+    return dates.pop() if dates else told
 
 
 def read_date(text: str) -> date:

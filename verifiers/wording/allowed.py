@@ -58,7 +58,8 @@ class AllowedCheck:
     def judge(self, case: Case) -> CheckResult:
         """Whether the answer gives exactly one allowed answer."""
         given = case.facts.get("allowed")
-        choices = _choices(given if given is not None else self._allowed)
+        is_packs = given is None or (case.is_client_told and self._allowed is not None)
+        choices = _choices(self._allowed if is_packs else given)
         if choices is None:
             return not_applicable("no_allowed", self._required).by(self.id)
         if not choices:

@@ -61,7 +61,8 @@ class LanguageCheck:
 
     def judge(self, case: Case) -> CheckResult:
         """Whether the answer is in the asked language."""
-        asked = case.facts.get("language") or self._language
+        own = self._language
+        asked = own if case.is_client_told and own is not None else case.facts.get("language") or own
         if not isinstance(asked, str):
             return not_applicable("no_language", self._required).by(self.id)
         return self._about(asked.lower().split("-")[0].split("_")[0], case.answer).by(self.id)

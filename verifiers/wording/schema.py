@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import DataError, MissingExtra
 from verifiers.case import Case
-from verifiers.chain import CheckResult, Price
+from verifiers.chain import CheckOutcome, CheckResult, Price
 from verifiers.wording.findings import READ_CHARS, Finding, failed, not_applicable, passed, undecided
 from verifiers.wording.reply_json import Reply, reply_json
 
@@ -69,6 +69,10 @@ class SchemaCheck:
             return not_applicable("no_schema", self._required).by(self.id)
         if len(case.answer) > READ_CHARS:
             return undecided("too_long", chars=len(case.answer), read_chars=READ_CHARS).by(self.id)
+        if case.is_client_told and given is not None and self._schema is not None:
+            of_pack = self._about(self._schema, case.answer)
+            if of_pack.outcome is not CheckOutcome.PASS:
+                return of_pack.by(self.id)
         return self._about(schema, case.answer).by(self.id)
 
     def _about(self, schema: object, answer: str) -> Finding:
