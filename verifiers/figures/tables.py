@@ -5,6 +5,7 @@ Read are rows of cells between `|` or tabs, and list lines with one amount at th
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from verifiers.figures.amounts import Amount, amounts_of
@@ -81,6 +82,7 @@ def lists_of(text: str) -> Iterator[list[tuple[str, Amount]]]:
         yield run
 
 
+@lru_cache(maxsize=1024)  # a table's cells are read by each check that follows a figure through it
 def cell_amount(cell: str) -> Amount | None:
     """The number of a cell that holds one and little else; an amount in parentheses is negative."""
     bare = cell.strip().replace("$ ", "$").replace("€ ", "€").replace("£ ", "£")
