@@ -46,6 +46,7 @@ def voids_of(settings: RunSettings) -> tuple[str, ...]:
         f"Another model, or another version of a model, behind the name {weak} or {strong}.",
         "A change of anything whose hash stands here; the bundle is then refused.",
         "Queries unlike these rows: another department, another time, or more harmful ones than here.",
+        "Stakes told by another policy than the one hashed here, or by metadata, which these rows do not hold.",
         "An alarm of the stratum's monitoring.",
         f"{terms.expires_days} days after it was made.",
         "Use of these rows for anything else than this trial, such as choosing a router or a prompt.",

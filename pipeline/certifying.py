@@ -29,6 +29,7 @@ from pipeline.certify_binding import deciding_hashes, rows_hash, voids_of
 from pipeline.certify_doubt import Classified, cheapest, doubt_of
 from pipeline.certify_looks import Looks, text_key, tried_hash
 from pipeline.certify_rechecks import passed_recheck
+from pipeline.certify_stakes import strata_in_force
 from pipeline.engine import Work
 from pipeline.gates import CERTIFICATE
 from pipeline.results import Rows, load_rows, read_json, write_json
@@ -109,9 +110,10 @@ def _certificate(settings: RunSettings, work: Work, rows: Rows) -> Certificate:
     terms = settings.certificate
     calibration = read_json(work.inputs["calibrate"] / "calibration.json")["adapted"]
     scores = load_file(work.inputs["train"] / "scores.safetensors")["adapted"]
-    probabilities = Calibrator.model_validate(calibration["calibrator"]).apply(scores, rows.table.strata)
-    strata = np.array(rows.table.strata)
     for_certifying = rows.part("certify")
+    in_force = strata_in_force(settings, rows.table, for_certifying)
+    probabilities = Calibrator.model_validate(calibration["calibrator"]).apply(scores, in_force)
+    strata = np.array(in_force)
     names = sorted(set(strata[for_certifying]))
     promised = [name for name in names if promised_of(name, terms) is not None]
     passed = passed_recheck(settings, {rows.table.ids[i] for i in np.flatnonzero(for_certifying)})
