@@ -42,6 +42,12 @@ def test_a_client_s_schema_holds_beside_the_pack_s():
     assert outcome(check, '{"code": 1}', {"schema": '{"required": ["side"]}'}) == "fail"
 
 
+@pytest.mark.parametrize("schema", ['{"pattern": "^(a+)+$"}', '{"items": [{"patternProperties": {"(a|a)*b": true}}]}'])
+def test_a_pattern_of_a_client_that_may_run_away_is_not_run(schema):
+    assert outcome(SchemaCheck(), '"' + "a" * 60 + '!"', {"schema": schema}) == "cannot_decide"
+    assert outcome(SchemaCheck(), '"B42"', {"schema": '{"pattern": "^[A-Z][0-9]{2}$"}'}) == "pass"
+
+
 def test_facts_of_a_row_replace_what_the_pack_says_of_rows_without_them():
     case = Case(query=Query(id="q", messages=messages_of("?")), answer="maybe", facts={"allowed": ["maybe"]})
 

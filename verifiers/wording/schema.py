@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from core.errors import DataError, MissingExtra
 from verifiers.case import Case
 from verifiers.chain import CheckOutcome, CheckResult, Price
+from verifiers.stakes.patterns import compile_bounded
 from verifiers.wording.findings import READ_CHARS, Finding, failed, not_applicable, passed, undecided
 from verifiers.wording.reply_json import Reply, reply_json
 
@@ -69,6 +70,8 @@ class SchemaCheck:
             return not_applicable("no_schema", self._required).by(self.id)
         if len(case.answer) > READ_CHARS:
             return undecided("too_long", chars=len(case.answer), read_chars=READ_CHARS).by(self.id)
+        if case.is_client_told and given is not None and not _is_bounded(given):
+            return undecided("unbounded_pattern").by(self.id)
         if case.is_client_told and given is not None and self._schema is not None:
             of_pack = self._about(self._schema, case.answer)
             if of_pack.outcome is not CheckOutcome.PASS:
@@ -109,6 +112,26 @@ def _whole(answer: str) -> Reply:
     except (ValueError, RecursionError):
         return Reply(None, reply.fault or "not_only_json")
     return reply if starts else Reply(None, "not_only_json")
+
+
+def _is_bounded(schema: object) -> bool:
+    """Whether no pattern of a client's schema can run away: one that does would hold up every other request too."""
+    left: list[object] = [schema]
+    while left:
+        one = left.pop()
+        if isinstance(one, Mapping):
+            left.extend(one.values())
+            named = one.get("patternProperties")
+            patterns = [*(named if isinstance(named, Mapping) else ()), one.get("pattern")]
+            try:
+                for pattern in patterns:
+                    if isinstance(pattern, str):
+                        compile_bounded(pattern)
+            except ValueError:
+                return False
+        elif isinstance(one, list):
+            left.extend(one)
+    return True
 
 
 def _canonical(schema: object) -> str:
