@@ -38,9 +38,10 @@ def write(path: Path, rows: list[dict[str, object]]) -> None:
 
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory, empty_mlflow: Path) -> Path:
-    """A working folder as README has it: configs/ of the repository, and demo-work/ with files of the demo's form."""
+    """A working folder as README has it: the repository's configs/ and examples/, and demo-work/ of the demo's form."""
     folder = tmp_path_factory.mktemp("town")
     shutil.copytree(ROOT / "configs", folder / "configs")
+    shutil.copytree(ROOT / "examples" / "verify", folder / "examples" / "verify")
     outcomes = [
         {
             **row,
@@ -114,6 +115,8 @@ def test_every_command_of_readme_runs_in_readme_s_order(readme, town):
     assert "nothing -> version 2" in said(readme, "preceptor promote")
     assert "version 4 -> version 2" in said(readme, "preceptor rollback")
     assert "chain intact" in said(readme, "preceptor ledger verify")
+    assert "figures.total                pass 3, fail 1" in said(readme, "preceptor verify")
+    assert "finance_held_out.yaml" in said(readme, "preceptor policy test")
     assert (town / "datasets" / "medical-coding@1" / "outcomes.jsonl").is_file()
 
 
