@@ -27,7 +27,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import json
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,7 @@ from benchmarks.answered_sets import SETS, Answered, answered
 from benchmarks.public_sets import as_dict, as_text, cache_option, data_option, say
 from benchmarks.timing import in_turn, lines_of, milliseconds, ratio
 from models.embedding_cache import embed
-from models.encoders import EncoderSpec, cache_folder, load_encoder
+from models.encoders import Encoder, EncoderSpec, cache_folder, load_encoder
 from models.families import Reading, router_from
 from models.pair_fit import fit_pair
 from models.pair_router import pair_vectors
@@ -181,10 +181,19 @@ def _bert(rows: Answered, train: Chosen, test: Chosen, recipe: TrainingRecipe) -
 
 
 def _vectors(rows: Answered, cache: Path) -> Float32[np.ndarray, "n 2d"]:
-    encoder = load_encoder(EncoderSpec())
-    pairs = [parted(text) for text in rows.texts]
-    question, answer = (embed([pair[j] for pair in pairs], encoder, folder=cache) for j in (0, 1))
-    return np.hstack([question, answer])
+    return pair_vectors(_Kept(load_encoder(EncoderSpec()), cache), rows.texts)
+
+
+class _Kept:
+    """An encoder whose vectors are kept in a folder."""
+
+    def __init__(self, encoder: Encoder, cache: Path) -> None:
+        self._encoder, self._cache = encoder, cache
+        self.spec, self.sha256, self.dimension, self.n_truncated = encoder.spec, encoder.sha256, encoder.dimension, 0
+
+    def encode(self, texts: Sequence[str]) -> Float32[np.ndarray, "n d"]:
+        """One vector a text."""
+        return embed(texts, self._encoder, folder=self._cache)
 
 
 def _by_rank(values: Column) -> Column:

@@ -23,7 +23,7 @@ from models.encoders import EncoderSpec
 from models.families import files_of
 from models.file_tree import files_in
 from models.pair_fit import fit_pair
-from models.pair_router import pair_vectors
+from models.pair_router import CLOSENESS, pair_vectors
 from models.pair_text import MOST_CHARACTERS, SEPARATOR, pair_text, parted
 from models.suspicion import Suspicion, SuspicionFacts, threshold_for, vectors_of
 from models.words import fit_words
@@ -153,6 +153,17 @@ def test_it_learns_that_hedging_answers_are_wrong_and_tells_held_out_ones_apart(
     fit = fit_pair(texts, pair_vectors(HashEncoder(), texts), lean, groups=np.arange(60), weights=np.ones(60))
 
     assert fit.held_out[lean > 0].min() > fit.held_out[lean < 0].max()
+
+
+def test_how_close_the_options_lie_is_measured_and_is_nothing_where_there_are_none():
+    encoder = HashEncoder()
+    texts = [pair_text(QUESTION, "The answer is A."), pair_text("Why?", "Because.")]
+    with_options, without = pair_vectors(encoder, texts)[:, -len(CLOSENESS) :]
+    question, answer, chosen = encoder.encode([QUESTION, "The answer is A.", "asthma"])
+
+    assert dict(zip(CLOSENESS, with_options, strict=True))["chosen_to_question"] == pytest.approx(chosen @ question)
+    assert dict(zip(CLOSENESS, with_options, strict=True))["question_to_answer"] == pytest.approx(question @ answer)
+    assert without[:-1].tolist() == [0.0] * 8
 
 
 def test_answers_of_one_kind_teach_nothing():
@@ -295,7 +306,7 @@ def test_a_classifier_that_reads_vectors_shares_the_routers_encoder_or_checks_it
 def test_vectors_are_of_the_pair_for_the_pair_router_and_of_the_text_for_others():
     texts, _ = judged(4)
 
-    assert vectors_of(pair_suspicion().router, HashEncoder, texts).shape == (4, 12)
+    assert vectors_of(pair_suspicion().router, HashEncoder, texts).shape == (4, 12 + len(CLOSENESS))
     assert vectors_of(words_suspicion().router, HashEncoder, texts).shape == (4, 6)
 
 
