@@ -130,6 +130,22 @@ def test_rows_without_answers_refuse_the_classifier_and_say_what_to_do(suspectin
     assert "finds 0 train rows and 0 calibrate rows with the weak answer's text" in said.stderr
 
 
+def test_the_combined_family_scores_in_the_bundle_as_in_the_run_with_the_routers_own_encoder(suspecting):
+    command("run", suspecting, "--set", "verifiers.suspicion.family=combined")
+    bundle = load_bundle(stage(suspecting, "register") / "adapted")
+    values = load_file(stage(suspecting, "suspect") / "suspicion.safetensors")
+    known = np.flatnonzero(values["has_text"])[:20]
+    rows = rows_with_answers()
+    command("run", suspecting)
+
+    assert bundle.suspicion.facts.family == "pair"
+    assert bundle.suspicion.encoder() is bundle.encoder
+    pairs = [(rows[i]["query"], rows[i]["results"]["cheap"]["text"]) for i in known]
+    assert bundle.suspicions(pairs) == pytest.approx(
+        values["suspicion"][known], abs=1e-4
+    )  # batches differ in the last bits
+
+
 def test_a_cross_encoder_is_trained_in_the_run_and_served_without_torch(suspecting):
     settings = yaml.safe_load(suspecting.read_text())
     settings |= {
