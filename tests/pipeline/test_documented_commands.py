@@ -162,7 +162,7 @@ def shown(readme: dict[str, str], town: Path) -> dict[str, str]:
             between(start, town, monkeypatch)
             for line in sorted(line for line in lines if line.startswith(f"preceptor {start} ")):
                 work = town / ("clinic" if start.startswith("label") else "demo-work")
-                printed[line] = run(line, town if "configs/" in line else work, monkeypatch)
+                printed[line] = run(line, town if re.search(r"\b(?:configs|demo-work)/", line) else work, monkeypatch)
     return printed
 
 
