@@ -149,19 +149,17 @@ def pair_vectors(encoder: Encoder, texts: Sequence[str]) -> Float32[np.ndarray, 
     pairs = [parted(text) for text in texts]
     found = [conclusion_of(*pair) for pair in pairs]
     options = [[*one.options.values()] for one in found]
-    n = len(pairs)
-    vectors = encoder.encode(
-        [question for question, _ in pairs]
-        + [answer for _, answer in pairs]
-        + [text for own in options for text in own]
-    )
-    closeness = np.zeros((n, len(CLOSENESS)), dtype=np.float32)
-    at = 2 * n
+    # Apart, since texts that are encoded at once are padded to the longest: an answer is ten times an option.
+    questions, answers = (encoder.encode([pair[j] for pair in pairs]) for j in (0, 1))
+    every = [text for own in options for text in own]
+    encoded = encoder.encode(every) if every else questions[:0]
+    closeness = np.zeros((len(pairs), len(CLOSENESS)), dtype=np.float32)
+    at = 0
     for i, one in enumerate(found):
-        own, at = vectors[at : at + len(options[i])], at + len(options[i])
+        own, at = encoded[at : at + len(options[i])], at + len(options[i])
         is_chosen = np.array([letter == one.chosen for letter in one.options], dtype=bool)
-        closeness[i] = _closeness(vectors[i], vectors[n + i], own, is_chosen)
-    return np.hstack([vectors[:n], vectors[n : 2 * n], closeness])
+        closeness[i] = _closeness(questions[i], answers[i], own, is_chosen)
+    return np.hstack([questions, answers, closeness])
 
 
 def _closeness(
