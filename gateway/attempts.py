@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from core.check_record import CheckRecord
+from core.records import Stakes
 from gateway.log_probabilities import may_be_refusal, with_logprobs, without_logprobs
-from gateway.recheck import Asked, recheck_in_time
+from gateway.recheck import Asked, as_read, recheck_in_time
 from gateway.routing import Route
 from gateway.upstream import Completion, Upstream, UpstreamFailure
 from verifiers.assembling import Recheck
@@ -67,7 +68,8 @@ async def attempt(
         else:
             found = await recheck_in_time(recheck, asked, weak.body)
             if found.is_released:
-                weak = weak._replace(body=_as_asked(body, weak.body))
+                released = weak.body if asked.query.stakes is Stakes.LOW else as_read(weak.body)
+                weak = weak._replace(body=_as_asked(body, released))
             so_far = Attempt(
                 completion=weak if found.is_released else None,
                 weak=weak,

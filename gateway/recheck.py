@@ -20,6 +20,7 @@ from verifiers.chain import ChainVerdict, Check, CheckOutcome, CheckResult, Limi
 LOG = logging.getLogger("preceptor.gateway")
 
 _NOT_TEXT = ("tool_calls", "function_call", "audio", "refusal")
+_PASSED_ON = ("role", "content", *_NOT_TEXT)  # none of the latter holds anything in an answer that was released
 
 
 class Asked(NamedTuple):
@@ -108,6 +109,20 @@ def verdict_on(recheck: Recheck, asked: Asked, completion: Mapping[str, Any]) ->
         results.extend(verdict.results)
         limits = _what_is_left(limits, verdict)
     return ChainVerdict(results=tuple(results))
+
+
+def as_read(completion: Mapping[str, Any]) -> dict[str, Any]:
+    """The completion without what no check has read, such as a model's `reasoning_content` beside its answer.
+
+    >>> choice = {"index": 0, "message": {"role": "assistant", "content": "B42.81", "reasoning_content": "Perhaps ..."}}
+    >>> as_read({"choices": [choice]})["choices"][0]["message"]
+    {'role': 'assistant', 'content': 'B42.81'}
+    """
+    choices = [
+        {**choice, "message": {name: value for name, value in choice["message"].items() if name in _PASSED_ON}}
+        for choice in completion["choices"]
+    ]
+    return {**completion, "choices": choices}
 
 
 def _fault(choice: Mapping[str, Any]) -> str | None:

@@ -5,6 +5,7 @@ import pytest
 from core.records import Query, Stakes, messages_of
 from gateway.facts import facts_of
 from gateway.recheck import Asked, verdict_on
+from tests.gateway.conftest import completion
 from verifiers.assembling import Recheck
 from verifiers.case import Case
 from verifiers.coding.dates import UnreadableDate, date_of_service
@@ -75,3 +76,12 @@ def test_an_image_is_never_answered_by_the_weak_model_by_its_name(make_client, a
     assert response.headers["x-preceptor-model"] == "large"
     assert response.headers["x-preceptor-reason"] == "content_not_text"
     assert models[0].requests == []
+
+
+def test_what_no_check_has_read_does_not_leave_beside_a_released_answer(make_client, models, ask):
+    models[0].reply = completion("right, says small")
+    models[0].reply["choices"][0]["message"]["reasoning_content"] = "never checked"
+
+    (choice,) = ask(make_client()).json()["choices"]
+
+    assert choice["message"] == {"role": "assistant", "content": "right, says small"}
