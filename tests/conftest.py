@@ -151,11 +151,13 @@ def _with_tables(url: str) -> tuple[str, str]:
 
 
 def _structure(cursor: Any) -> str:
-    """Columns and triggers, as one text: a test may have changed them."""
+    """Columns, constraints, indexes and triggers, as one text: a test may have changed them."""
     cursor.execute(
         "SELECT string_agg(one, ' ' ORDER BY one) FROM ("
         "SELECT table_name || '.' || column_name AS one FROM information_schema.columns WHERE table_schema = 'public'"
-        " UNION ALL SELECT tgname || tgenabled::text FROM pg_trigger WHERE NOT tgisinternal) AS parts"
+        " UNION ALL SELECT tgname || tgenabled::text FROM pg_trigger WHERE NOT tgisinternal"
+        " UNION ALL SELECT conrelid::regclass || '.' || conname FROM pg_constraint"
+        " UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public') AS parts"
     )
     return str(cursor.fetchone()[0])
 
