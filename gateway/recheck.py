@@ -62,10 +62,11 @@ async def recheck_in_time(recheck: Recheck, asked: Asked, completion: Mapping[st
         verdict = await in_thread(partial(verdict_on, whole, asked, completion), timeout_s=seconds)
         doubts = [result.outcome for result in verdict.results if asked.doubt and result.check == asked.doubt.id]
         is_sure = asked.doubt is None or set(doubts) == {CheckOutcome.PASS}
+        lacks_checks = asked.query.stakes.is_high and not recheck.checks  # a classifier alone verifies nothing
         return Finding(
-            is_released=is_sure and verdict.releases(asked.query.stakes),
-            verdict=verdict.outcome.value,
-            reasons=verdict.reasons,
+            is_released=is_sure and not lacks_checks and verdict.releases(asked.query.stakes),
+            verdict=(CheckOutcome.CANNOT_DECIDE if lacks_checks else verdict.outcome).value,
+            reasons=("chain:no_checks", *verdict.reasons) if lacks_checks and verdict.results else verdict.reasons,
             checks=tuple(CheckRecord.model_validate(result.model_dump(mode="json")) for result in verdict.results),
             cost_usd=verdict.cost_usd,
         )
