@@ -2,6 +2,7 @@
 
 import re
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from core.records import Query
@@ -136,6 +137,7 @@ def names_operation(wanted: Wanted, name: str) -> bool:
     return bool(_NAMES[wanted].search(name))
 
 
+@lru_cache(maxsize=1024)  # labels and sentences are compared with the question once a table and once a paragraph
 def words_of(text: str) -> frozenset[str]:
     """The words that may name a row or a column, without plural endings, years and the words of the operation."""
     found = []
