@@ -60,8 +60,9 @@ async def recheck_in_time(recheck: Recheck, asked: Asked, completion: Mapping[st
     try:
         seconds = whole.timeout_s * max(1, len(completion["choices"]))
         verdict = await in_thread(partial(verdict_on, whole, asked, completion), timeout_s=seconds)
-        doubts = [result.outcome for result in verdict.results if asked.doubt and result.check == asked.doubt.id]
-        is_sure = asked.doubt is None or set(doubts) == {CheckOutcome.PASS}
+        passed = [result.check for result in verdict.results if result.outcome is CheckOutcome.PASS]
+        n_choices = len(completion["choices"])  # one that was not scored is not sure
+        is_sure = asked.doubt is None or passed.count(asked.doubt.id) == n_choices
         lacks_checks = asked.query.stakes.is_high and not recheck.checks  # a classifier alone verifies nothing
         return Finding(
             is_released=is_sure and not lacks_checks and verdict.releases(asked.query.stakes),

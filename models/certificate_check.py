@@ -61,7 +61,7 @@ def check_certificate(
     facts: BundleFacts,
     papers: Papers,
     router_files: Mapping[str, bytes],
-    suspicion_files: Mapping[str, bytes] = field(default_factory=dict),
+    suspicion_files: Mapping[str, bytes] | None = None,
 ) -> None:
     """Refuse a bundle whose certificate is about something else.
 
