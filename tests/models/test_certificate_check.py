@@ -12,7 +12,7 @@ from models.bundle_facts import Papers
 from models.certificate_check import Deciding, hashes_of
 from models.families import files_of
 from tests.core.test_certificate_record import certificate, refused, stratum
-from tests.models.test_bundle import facts_of, mf, router_of
+from tests.models.mf_bundle import facts_of, mf, router_of
 
 SETTINGS = {"split": {"certify": 0.25}, "gateway": {"port": 6060}}
 VERIFIER = {"pack": "medical_coding"}

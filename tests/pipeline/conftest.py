@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from core.cli import main
+from tests.pipeline.promotion_desk import add_version, desk  # noqa: F401 - fixtures of the promotion tests
 
 FOODS = (
     "bread butter cheese apple banana rice pasta soup salad cake chocolate honey carrot potato onion garlic pepper "
