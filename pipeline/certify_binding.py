@@ -53,6 +53,11 @@ def voids_of(settings: RunSettings) -> tuple[str, ...]:
     )
     if terms.loss == "net":
         sentences += ("It limits the net loss; harm alone may exceed it.",)
+    if settings.verifiers.pack != "none":
+        sentences += (
+            "Facts that clients send beside their messages, such as a source: these rows hold none, and with them a "
+            "check may let an answer leave that it stopped here.",
+        )
     return (
         *sentences,
         "It never covers the strong model's own errors: all is measured against always asking it.",

@@ -6,6 +6,7 @@ import pytest
 from core.records import Graded, Outcome, Query, Stakes, messages_of
 from core.settings import RunSettings
 from gateway.certified import stratum_of
+from pipeline.certify_binding import voids_of
 from pipeline.certify_stakes import strata_in_force
 from pipeline.table import table_of
 from verifiers.stakes.deciding import StakesRequest, decide_stakes
@@ -76,3 +77,11 @@ def test_they_are_the_strata_by_which_the_gateway_finds_its_thresholds(settings)
 
 def test_rows_that_are_not_chosen_keep_their_strata(settings):
     assert strata_in_force(settings("high"), table(*ROWS), np.zeros(5, dtype=bool)) == table(*ROWS).strata
+
+
+@pytest.mark.parametrize(("pack", "is_said"), [("finance", True), ("none", False)])
+def test_a_certificate_that_counts_on_checks_says_that_its_rows_held_no_facts_of_clients(settings, pack, is_said):
+    verifiers = settings.verifiers.model_copy(update={"pack": pack})
+    sentences = voids_of(settings.model_copy(update={"verifiers": verifiers}))
+
+    assert any("Facts that clients send" in sentence for sentence in sentences) is is_said
