@@ -177,6 +177,7 @@ def test_the_page_of_a_check_has_nothing_that_the_page_of_work_has_not(imported,
     store = imported(30)
     make_gold(store, 15, clock)
     dana = expert(store, "Dana", settings=PLAIN.model_copy(update={"gold_rate": 0.5}))
+    fix_seed(store, "Dana", 7)  # of most seeds the 21 turns here need at most the 15 pairs of work, not of all
     skeletons, purposes = set(), set()
     for _ in range(20):
         page = dana.http.get("/judge")
