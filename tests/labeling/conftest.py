@@ -1,10 +1,12 @@
 """A store with experts and pairs, and a signed-in client."""
 
 import json
+import random
 import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
@@ -69,6 +71,12 @@ def write_rows(path: Path, rows: Sequence[dict[str, object]]) -> Path:
     """A JSONL file of rows."""
     path.write_text("".join(json.dumps(one) + "\n" for one in rows), encoding="utf-8")
     return path
+
+
+@pytest.fixture(autouse=True)
+def side_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Experts get the same seeds in every run, so that sides, gold and repeats fall as they did before."""
+    monkeypatch.setattr("labeling.queueing.experts.secrets", SimpleNamespace(randbits=random.Random(0).getrandbits))
 
 
 @pytest.fixture
