@@ -40,6 +40,9 @@ _AMOUNT = re.compile(
     rf"(?=[-\u2212\u2013$€£¥.\dUEG])(?<![A-Za-z0-9_.,#])(?<![A-Za-z]-)(?P<minus>[-\u2212\u2013](?=[$€£¥.\d]))?"
     rf"(?:(?P<currency>US\$|USD ?|EUR ?|GBP ?|[$€£¥])(?P<inner>\s?[-\u2212](?=\d)|\s)?)?(?P<number>{NUMBER})(?![.,]?\d)"
 )
+_STEPS = tuple(Decimal(1).scaleb(-n) for n in range(MOST_DIGITS + 1))
+"""Worth of the last digit, by how many stand after the point."""
+
 _ORDINAL = re.compile(r"(?:st|nd|rd|th)\b", re.I)
 _SCALE = re.compile(
     r"(?:\s?-?\s?(thousand|million|billion|trillion|mn|bn|mln|tn)\b)|(?:(k|K|m|M|b|B|MM)(?![\w/]))", re.I
@@ -99,7 +102,7 @@ def _amount(text: str, match: re.Match[str]) -> Amount | None:
     if (match["minus"] is not None) or (match["inner"] or "").strip():
         shown = -shown
     end = match.end()
-    step = Decimal(1).scaleb(-len(digits.partition(".")[2]))
+    step = _STEPS[len(digits.partition(".")[2])]
     scale = 1
     if word := _SCALE.match(text, end):
         letter = word[2]

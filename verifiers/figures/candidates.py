@@ -23,6 +23,7 @@ _NEAR, _MOST_LINES, _MOST_VALUES = 0.8, 6, 400
 _MORE_THAN = re.compile(
     r"\b(?:exceed\w*|more than|greater than|above|over|higher than|at least)\b\D{0,12}([\d,.]+\d|\d)", re.I
 )
+_DIGIT = re.compile(r"\d")
 _LESS_THAN = re.compile(r"\b(?:less than|below|under|lower than|fewer than)\b\D{0,12}([\d,.]+\d|\d)", re.I)
 
 
@@ -230,7 +231,7 @@ def _of_text(question: Question, source: str, weights: dict[str, float]) -> Iter
     scored = []
     for start, end in sentences_of(prose):
         sentence = prose[start:end]
-        if any(character.isdigit() for character in sentence):
+        if _DIGIT.search(sentence):
             scored.append((len(words_of(sentence) & question.words) / max(1, len(question.words)), sentence))
     scored.sort(key=lambda item: -item[0])
     for share, sentence in scored[:2]:

@@ -25,7 +25,7 @@ _CONVERTS = re.compile(
 )
 _LOOSELY = re.compile(r"about|approximately|roughly|around|~|≈", re.I)
 _HEADER_SCALE = re.compile(
-    r"\bin (?P<scale>thousand|million|billion)s?\b|\(?[$€£]?\s?(?P<zeros>000)s?\)|\$\s?(?P<letter>[mM])\b", re.I
+    r"\bin (?P<scale>thousand|million|billion)s?\b|(?P<zeros>000)s?\)|\$\s?(?P<letter>[mM])\b", re.I
 )
 _SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9}
 _CONFUSABLE = {"mass", "volume", "substance"}

@@ -72,6 +72,8 @@ _NEXT = re.compile(rf"\s?(?:/\s?|\s(?:per|a|an|each)\s)(?P<atom>{_ATOM})", re.I)
 _INCH = re.compile(r"\s?(?:in\b(?=\s*[.,;)]|\s*$)|\"|″)")
 _MEANINGS = tuple((re.compile(spelled, re.I), name) for name, spelled in _SPELLINGS.items())
 _KNOWN: dict[str, str] = {}
+_NO_UNIT = frozenset("|0123456789$()[].,;:=+<>")
+"""With what no unit begins: most numbers of a table are followed by these."""
 
 
 def unit_at(text: str, start: int) -> tuple[str, int]:
@@ -85,6 +87,8 @@ def unit_at(text: str, start: int) -> tuple[str, int]:
         and not text[start : start + 1].isalpha()
         and (text[start : start + 1] not in {"%", "°", "µ", "μ", "€", "¢", '"', "″"})
     ):
+        return "", start
+    if text[start : start + 3].lstrip()[:1] in _NO_UNIT:
         return "", start
     first = _FIRST.match(text, start)
     if first is None:

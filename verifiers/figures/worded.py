@@ -12,7 +12,9 @@ _VALUES = {word: Decimal(n) for n, word in enumerate(_UNITS.split())}
 _VALUES |= {word: Decimal(10 * n) for n, word in enumerate(_TENS.split(), start=2)}
 _LARGE = {"hundred": Decimal(100), "thousand": Decimal(1000), "million": Decimal(10**6)}
 _SINGLE = {"dozen": "12", "half": "0.5", "halves": "0.5", "third": "3", "quarter": "0.25", "twice": "2", "double": "2"}
-_WORD = re.compile(r"[A-Za-z]+")
+_WORD = re.compile(
+    rf"(?<![a-z])(?:{'|'.join(sorted({*_VALUES, *_LARGE, *_SINGLE, 'and'}, key=len, reverse=True))})(?![a-z])"
+)
 
 
 def worded_numbers(text: str) -> set[Decimal]:
@@ -24,8 +26,8 @@ def worded_numbers(text: str) -> set[Decimal]:
     found: set[Decimal] = set()
     run: list[str] = []
     end = 0
-    for match in _WORD.finditer(text):
-        word = match[0].lower()
+    for match in _WORD.finditer(text.lower()):  # other words lie between these, and part them
+        word = match[0]
         is_number = word in _VALUES or word in _LARGE
         if run and (match.start() - end > 1 or not (is_number or word == "and")):
             found.add(_value(run))
