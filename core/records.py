@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from core.call_record import CallRecord
 from core.check_record import CheckRecord
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -259,7 +260,9 @@ class Decision(Record):
     """What the gateway did with one request. Holds no text: hashes, numbers and names only.
 
     `cost_usd` is that of all its calls, the recheck's too; None where one is not known. `checks` are those of the weak
-    answer's recheck, `rules` and `policy_sha256` what named its stakes.
+    answer's recheck, `rules` and `policy_sha256` what named its stakes. `calls` are those of the weak and the strong
+    model in their order; `arm` says which of two bundles decided; `task_sha256` groups the requests that a client named
+    as one task, `conversation_sha256` those of one conversation.
     """
 
     id: Name
@@ -279,6 +282,12 @@ class Decision(Record):
     checks: tuple[CheckRecord, ...] = ()
     rules: tuple[str, ...] = ()
     policy_sha256: str | None = None
+    calls: tuple[CallRecord, ...] = ()
+    arm: Literal["champion", "canary"] = "champion"
+    is_streamed: bool = False
+    key_id: str | None = None
+    task_sha256: str | None = None
+    conversation_sha256: str | None = None
 
 
 def conversation_text(messages: Sequence[Message]) -> str:

@@ -16,9 +16,11 @@ from core.calibration_settings import CalibrationSettings
 from core.certificate_settings import CertificateSettings
 from core.errors import SettingsError
 from core.gate_settings import GateSettings
+from core.gateway_settings import GatewaySettings as GatewaySettings
 from core.judge_settings import JudgeSettings
 from core.labeling_settings import LabelingSettings
 from core.model_settings import ModelSettings as ModelSettings
+from core.model_settings import PairModelSettings
 from core.report_settings import ReportSettings
 from core.settings_section import Settings
 from core.threshold_settings import ThresholdSettings
@@ -29,9 +31,9 @@ from core.verifier_settings import VerifierSettings
 class PairSettings(Settings):
     """The two models between which the router decides."""
 
-    weak: ModelSettings
+    weak: PairModelSettings
     """The cheap model."""
-    strong: ModelSettings
+    strong: PairModelSettings
     """The expensive model."""
 
     @model_validator(mode="after")
@@ -156,23 +158,6 @@ class MlflowSettings(Settings):
     """SQLite file, or the URL of an MLflow server."""
     artifact_location: str | None = None
     """Folder or object-store URL for artifacts; unset means a folder beside the SQLite file, or the server's choice."""
-
-
-class GatewaySettings(Settings):
-    """The OpenAI-compatible server."""
-
-    host: str = "127.0.0.1"
-    """Address to listen on; the default reaches this machine only."""
-    port: int = Field(6060, ge=0, le=65535)
-    """Port to listen on; 0 takes a free one."""
-    bundle: str | None = None
-    """What decides: `models:/NAME@champion`, `models:/NAME/3` or a folder. Unset means this run's champion."""
-    api_key_env: str | None = None
-    """Environment variable with the bearer key that clients must send; unset means none is asked for."""
-    keep_unresolved: bool = False
-    """Keep question and answers in the store where a person must look: at critical stakes, and at high stakes where
-    the recheck did not pass. The one place where the gateway keeps texts; `preceptor label import --unresolved` hands
-    them to the experts."""
 
 
 class RunSettings(Settings):

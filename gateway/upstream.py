@@ -29,6 +29,13 @@ class Endpoint(Record):
     usd_per_million_input: float = Field(default=0.0, ge=0)
     usd_per_million_output: float = Field(default=0.0, ge=0)
     timeout_s: float = Field(default=60.0, gt=0)
+    context_window: int | None = Field(default=None, ge=1)
+    connect_timeout_s: float = Field(default=5.0, gt=0)
+    first_token_timeout_s: float | None = Field(default=None, gt=0)
+    max_retries: int = Field(default=2, ge=0)
+    break_after: int = Field(default=5, ge=1)
+    break_s: float = Field(default=10.0, gt=0)
+    max_connections: int = Field(default=1000, ge=1)
 
 
 class Completion(NamedTuple):
