@@ -134,8 +134,11 @@ def serve_gateway(ready: Connection, upstream_url: str, folder: str, bundle_fold
     """The gateway before that endpoint, with the medical coding pack and a SQLite store."""
     from core.store import open_store
     from gateway.app import create_app
-    from gateway.controller import Controller, Guard
+    from gateway.attempts import Models
+    from gateway.deciding import FixedBundles
     from gateway.decision_log import DecisionLog
+    from gateway.loop import RoutingLoop
+    from gateway.parts import InThread
     from gateway.upstream import Endpoint, Upstream
     from verifiers.assembling import Recheck
     from verifiers.packs import checks_of
@@ -145,14 +148,13 @@ def serve_gateway(ready: Connection, upstream_url: str, folder: str, bundle_fold
         from models.bundle import load_bundle
 
         bundle = load_bundle(bundle_folder)
-    controller = Controller(
-        weak=Upstream(Endpoint(name=bundle.weak, base_url=upstream_url)),
-        strong=Upstream(Endpoint(name=bundle.strong, base_url=upstream_url)),
-        routers={"mf": bundle},
-        guard=Guard(recheck=Recheck(checks_of("medical_coding"))),
-        decisions=DecisionLog(open_store(f"sqlite:///{folder}/store.db")),
+    weak, strong = (Upstream(Endpoint(name=name, base_url=upstream_url)) for name in (bundle.weak, bundle.strong))
+    loop = RoutingLoop(
+        models=Models(weak, strong),
+        source=FixedBundles({"mf": bundle}, Recheck(checks_of("medical_coding"))),
+        decisions=InThread(DecisionLog(open_store(f"sqlite:///{folder}/store.db"))),
     )
-    serve(create_app(controller), ready)
+    serve(create_app(loop), ready)
 
 
 class StubRouter:

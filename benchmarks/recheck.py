@@ -4,7 +4,7 @@ Whole packs on real texts: medical coding on planted notes with their codes and 
 (mirage), finance on questions over annual reports (tatqa) and on worked sums (gsm8k), law on planted passages with
 quotes and on questions over regulations (indiafinbench). A time is of one answer through all checks of the pack,
 after loading and after 50 others; `cpu` is the processor time of that thread, which a busy neighbour lengthens less.
-The gateway's share is measured on one controller with the pack at high stakes and one without at low stakes, in the
+The gateway's share is measured on one loop with the pack at high stakes and one without at low stakes, in the
 process and in turns.
 """
 
@@ -29,7 +29,9 @@ import numpy as np
 from benchmarks.answers_in_figures import gsm8k, tatqa
 from benchmarks.faults import coding, wording
 from core.records import Query, Stakes, messages_of
-from gateway.controller import Controller, Guard
+from gateway.attempts import Models
+from gateway.deciding import FixedBundles
+from gateway.loop import Guard, RoutingLoop
 from gateway.upstream import Completion
 from verifiers.assembling import Recheck
 from verifiers.case import Case
@@ -142,20 +144,21 @@ def timed(checks: Sequence[Check], cases: Sequence[Case]) -> dict[str, Any]:
 
 async def overhead(checks: tuple[Check, ...], *, n_requests: int) -> dict[str, float]:
     """What the recheck adds to a request in the process: medians of the same request at high and at low stakes."""
-    guards = {
-        "with_recheck": Guard(recheck=Recheck(checks), stakes=StakesPolicy(default=Stakes.HIGH)),
-        "without": Guard(stakes=StakesPolicy(default=Stakes.LOW)),
+    guarded = {
+        "with_recheck": (Recheck(checks), Guard(stakes=StakesPolicy(default=Stakes.HIGH))),
+        "without": (Recheck(), Guard(stakes=StakesPolicy(default=Stakes.LOW))),
     }
-    controllers = {
-        name: Controller(weak=Says("weak"), strong=Says("strong"), routers={}, guard=guard)  # type: ignore[arg-type]
-        for name, guard in guards.items()
+    models = Models(Says("weak"), Says("strong"))  # type: ignore[arg-type]
+    loops = {
+        name: RoutingLoop(models=models, source=FixedBundles({}, recheck), guard=guard)
+        for name, (recheck, guard) in guarded.items()
     }
     asked = [{"role": "user", "content": "Code this diagnosis in ICD-10-CM: Fear of women"}]
-    taken: dict[str, list[float]] = {name: [] for name in controllers}
+    taken: dict[str, list[float]] = {name: [] for name in loops}
     for turn in range(n_requests + 20):
-        for name, controller in controllers.items():
+        for name, loop in loops.items():
             started = time.perf_counter()
-            reply = await controller.acompletion(model="weak", messages=asked)
+            reply = await loop.answer({"model": "weak", "messages": asked})
             if turn >= 20:
                 taken[name].append((time.perf_counter() - started) * 1e3)
             assert reply.decision.answered_by == "weak", reply.decision.reasons

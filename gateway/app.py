@@ -1,4 +1,4 @@
-"""The OpenAI-compatible server. It knows HTTP; `gateway.controller` knows what to answer.
+"""The OpenAI-compatible server. It knows HTTP; `gateway.loop` knows what to answer.
 
 | path | what |
 |---|---|
@@ -20,24 +20,25 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.exceptions import HTTPException
 
 from gateway.chat_request import RequestFault, read_chat_request
-from gateway.controller import LOG, Controller, StrongFailed
+from gateway.loop import LOG, RoutingLoop, StrongFailed
 from gateway.model_names import BadThreshold, UnknownModel, names_that_work
 from gateway.replies import decision_headers, error_envelope, event_stream
+from gateway.told import Told
 
 STAKES_HEADER = "x-preceptor-stakes"
 
 
-def create_app(controller: Controller, *, api_key: str | None = None) -> FastAPI:
-    """The server around one controller; with `api_key`, every /v1 path asks for it as a bearer token."""
+def create_app(loop: RoutingLoop, *, api_key: str | None = None) -> FastAPI:
+    """The server around one routing loop; with `api_key`, every /v1 path asks for it as a bearer token."""
     faults: list[str] = []
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        faults.extend(await controller.warm_up())
+        faults.extend(await loop.warm_up())
         for fault in faults:
             LOG.warning("Router %s. Until that is mended, the strong model answers what it is asked.", fault)
         yield
-        await controller.aclose()
+        await loop.aclose()
 
     async def require_key(request: Request) -> None:
         if api_key is None:
@@ -52,14 +53,14 @@ def create_app(controller: Controller, *, api_key: str | None = None) -> FastAPI
     @v1.post("/chat/completions")
     async def chat_completions(request: Request) -> Response:
         try:
-            return await _answer(controller, await request.body(), request.headers.get(STAKES_HEADER))
+            return await _answer(loop, await request.body(), request.headers.get(STAKES_HEADER))
         except Exception as error:  # noqa: BLE001 - the traceback's message may hold the text, so it goes nowhere
             LOG.error("A request broke the gateway (%s).", type(error).__name__)
             return JSONResponse(error_envelope("The gateway broke on this request.", kind="api_error"), 500)
 
     @v1.get("/models")
     async def models() -> dict[str, Any]:
-        names = names_that_work(controller.names)
+        names = names_that_work(loop.names)
         rows = [{"id": name, "object": "model", "created": 0, "owned_by": "preceptor"} for name in names]
         return {"object": "list", "data": rows}
 
@@ -80,10 +81,10 @@ def create_app(controller: Controller, *, api_key: str | None = None) -> FastAPI
     return app
 
 
-async def _answer(controller: Controller, content: bytes, stakes_header: str | None) -> Response:
+async def _answer(loop: RoutingLoop, content: bytes, stakes_header: str | None) -> Response:
     try:
         body = read_chat_request(content)
-        reply = await controller.answer(body, stakes_header=stakes_header)
+        reply = await loop.answer(body, Told(stakes=stakes_header))
     except RequestFault as fault:
         return JSONResponse(error_envelope(str(fault), param=fault.param), 400)
     except BadThreshold as fault:

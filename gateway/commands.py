@@ -8,7 +8,7 @@ import click
 if TYPE_CHECKING:
     from core.settings import ModelSettings, RunSettings
     from gateway.certified import RoutingBundle
-    from gateway.controller import Controller
+    from gateway.loop import RoutingLoop
     from gateway.upstream import Upstream
 
 LOOPBACK_HOSTS = ("127.0.0.1", "::1", "localhost")
@@ -49,7 +49,7 @@ def serve(config: Path, host: str | None, port: int | None, reference: str | Non
             f"Listening on {host} without a key would let anyone spend yours. "
             "Set gateway.api_key_env, or listen on 127.0.0.1."
         )
-    app = create_app(_controller(settings, reference or settings.bundle_reference), api_key=api_key)
+    app = create_app(_loop(settings, reference or settings.bundle_reference), api_key=api_key)
     listening = listen(host, port)
     url = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}/v1"
     click.echo(f"Serving on {url} (what works as a model name: GET {url}/models)", err=True)
@@ -59,11 +59,14 @@ def serve(config: Path, host: str | None, port: int | None, reference: str | Non
         server.run(sockets=[listening])
 
 
-def _controller(settings: "RunSettings", reference: str) -> "Controller":
+def _loop(settings: "RunSettings", reference: str) -> "RoutingLoop":
     from core.store import open_store
-    from gateway.controller import Controller, Guard
+    from gateway.attempts import Models
+    from gateway.deciding import FixedBundles
     from gateway.decision_log import DecisionLog
     from gateway.keeping import UnresolvedLog
+    from gateway.loop import Guard, RoutingLoop
+    from gateway.parts import InThread
     from gateway.wiring import recheck_for
     from verifiers.stakes.sources import policy_in_force
 
@@ -73,13 +76,12 @@ def _controller(settings: "RunSettings", reference: str) -> "Controller":
     keeps = settings.gateway.keep_unresolved
     unresolved = UnresolvedLog(engine, weak=weak.name, strong=strong.name) if keeps else None
     stakes = policy_in_force(settings.verifiers, settings.data.target_domains)
-    return Controller(
-        weak=_upstream("weak", weak),
-        strong=_upstream("strong", strong),
-        routers={settings.router.family: bundle},
-        guard=Guard(recheck=recheck_for(settings, bundle), stakes=stakes, unresolved=unresolved),
-        decisions=DecisionLog(engine),
-        domains=settings.data.target_domains,
+    recheck = recheck_for(settings, bundle)
+    return RoutingLoop(
+        models=Models(_upstream("weak", weak), _upstream("strong", strong)),
+        source=FixedBundles({settings.router.family: bundle}, recheck, settings.data.target_domains),
+        guard=Guard(stakes=stakes, unresolved=unresolved, max_calls=settings.gateway.max_calls),
+        decisions=InThread(DecisionLog(engine)),
     )
 
 

@@ -1,6 +1,7 @@
-"""Runs work in a thread, in its time, such that nothing it raises can stop the server: not even SystemExit."""
+"""Runs work in its time such that nothing it raises can stop the server: not even SystemExit."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import anyio
@@ -23,6 +24,28 @@ async def in_thread(work: Callable[[], T], *, timeout_s: float) -> T:
     """
     with anyio.fail_after(timeout_s):
         return await anyio.to_thread.run_sync(contained, work, abandon_on_cancel=True)
+
+
+async def in_time(work: Awaitable[T], *, timeout_s: float) -> T:
+    """The result of work on this event loop. It is cancelled when late, or when the caller is.
+
+    Raises:
+        TimeoutError: it is late.
+        BrokeOff: it raised SystemExit, or a cancellation that nobody asked for.
+        Exception: whatever else it raised.
+    """
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await work
+    except (Exception, KeyboardInterrupt):
+        raise
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling() > 0:
+            raise
+        raise BrokeOff("CancelledError") from None
+    except BaseException as error:  # noqa: BLE001 - work must not end the program
+        raise BrokeOff(type(error).__name__) from None
 
 
 def contained(work: Callable[[], T]) -> T:

@@ -1,5 +1,6 @@
 """Small real fakes: a router with fixed answers, model endpoints on loopback, and a gateway around them."""
 
+import asyncio
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -13,8 +14,12 @@ from fastapi.testclient import TestClient
 
 from core.store import open_store
 from gateway.app import create_app
-from gateway.controller import Controller, Guard
+from gateway.attempts import Models
+from gateway.deciding import FixedBundles
 from gateway.decision_log import DecisionLog
+from gateway.loop import Guard, Reply, RoutingLoop
+from gateway.parts import InThread
+from gateway.told import Told
 from gateway.upstream import Endpoint, Upstream
 from verifiers.assembling import Recheck
 from verifiers.chain import CheckResult, Limits, Price
@@ -125,36 +130,52 @@ def log(tmp_path) -> DecisionLog:
 
 
 @pytest.fixture
-def make_controller(endpoints, models, log) -> Callable[..., Controller]:
+def upstreams(endpoints, models) -> Models:
+    """The pair, as the gateway asks it."""
     _, small_url, _, large_url = endpoints
+    small = Endpoint(name="small", base_url=small_url, usd_per_million_input=1, usd_per_million_output=2, timeout_s=5)
+    large = Endpoint(name="large", base_url=large_url, usd_per_million_input=10, usd_per_million_output=20, timeout_s=5)
+    return Models(Upstream(small), Upstream(large))
 
-    def make(router="fixed", *, checks=SAYS_CODE, stakes=HIGH, decisions=log, limits=None, **guard):
-        return Controller(
-            weak=Upstream(
-                Endpoint(
-                    name="small", base_url=small_url, usd_per_million_input=1, usd_per_million_output=2, timeout_s=5
-                )
-            ),
-            strong=Upstream(
-                Endpoint(
-                    name="large", base_url=large_url, usd_per_million_input=10, usd_per_million_output=20, timeout_s=5
-                )
-            ),
-            routers={"mf": FixedRouter() if router == "fixed" else router},
-            guard=Guard(recheck=Recheck(tuple(checks), limits or Limits()), stakes=stakes, **guard),
-            decisions=decisions,
+
+@pytest.fixture
+def make_loop(upstreams, log) -> Callable[..., RoutingLoop]:
+    """A routing loop; what it does not name goes to its `Guard`."""
+
+    def make(
+        router="fixed", *, checks=SAYS_CODE, stakes=HIGH, decisions=log, limits=None, source=None, parts=None, **guard
+    ):
+        recheck = Recheck(tuple(checks), limits or Limits())
+        return RoutingLoop(
+            models=upstreams,
+            source=source or FixedBundles({"mf": FixedRouter() if router == "fixed" else router}, recheck),
+            guard=Guard(stakes=stakes, **guard),
+            decisions=None if decisions is None else InThread(decisions),
+            **(parts or {}),
         )
 
     return make
 
 
+def answered(loop: RoutingLoop, told: Told | None = None, **body) -> Reply:
+    """One request, answered on an event loop of its own."""
+
+    async def answer():
+        try:
+            return await loop.answer(body, told or Told())
+        finally:
+            await loop.aclose()
+
+    return asyncio.run(answer())
+
+
 @pytest.fixture
-def make_client(make_controller) -> Iterator[Callable[..., TestClient]]:
-    """A client on a gateway; keyword arguments as for `make_controller`, and `api_key`."""
+def make_client(make_loop) -> Iterator[Callable[..., TestClient]]:
+    """A client on a gateway; keyword arguments as for `make_loop`, and `api_key`."""
     opened = []
 
     def make(router="fixed", *, api_key=None, **options):
-        client = TestClient(create_app(make_controller(router, **options), api_key=api_key))
+        client = TestClient(create_app(make_loop(router, **options), api_key=api_key))
         client.__enter__()
         opened.append(client)
         return client

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from core.records import Stakes
 from core.verifier_settings import VerifierSettings
 from gateway.certified import certificate_fault, recheck_fault, threshold_in_force
-from gateway.controller import Controller
+from gateway.loop import RoutingLoop
 from gateway.model_names import BadThreshold, Names, Routed, UnknownModel, parse_model_name
 from tests.core.test_certificate_record import MADE, certificate, refused, stratum
 from tests.gateway.conftest import FixedRouter
@@ -132,10 +132,10 @@ def test_the_gateway_obeys_the_certificate_and_says_why(make_client, ask, days, 
     assert (header(response, "model"), header(response, "reason")) == (answered, reason)
 
 
-def test_an_expired_certificate_is_named_before_the_first_request(make_controller):
-    controller: Controller = make_controller(certified(), clock=lambda: MADE + timedelta(days=91))
+def test_an_expired_certificate_is_named_before_the_first_request(make_loop):
+    loop: RoutingLoop = make_loop(certified(), clock=lambda: MADE + timedelta(days=91))
 
-    assert asyncio.run(controller.warm_up()) == ("mf: certificate_expired",)
+    assert asyncio.run(loop.warm_up()) == ("mf: certificate_expired",)
 
 
 def policy_of(pack="law", pack_sha256="aa", stakes_sha256="s"):

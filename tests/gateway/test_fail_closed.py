@@ -8,7 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.records import Stakes
-from gateway.controller import Controller, Guard, StrongFailed
+from gateway.attempts import Models
+from gateway.deciding import FixedBundles
+from gateway.loop import Guard, RoutingLoop, StrongFailed
+from gateway.told import Told
 from gateway.upstream import Completion, UpstreamFailure
 from tests.gateway.conftest import FixedRouter, SaysCode, completion
 from verifiers.assembling import Recheck
@@ -92,15 +95,14 @@ def _loop_is_closed():
 @settings(max_examples=2000, deadline=None)
 @given(routers, weak_replies, st.lists(injected, max_size=2), strong_replies, st.sampled_from(["auto", "small"]))
 def test_no_unverified_high_stakes_weak_answer_leaves(router, weak, results, strong, model):
-    controller = Controller(
-        weak=FakeUpstream("small", weak),
-        strong=FakeUpstream("large", strong),
-        routers={"mf": router},
-        guard=Guard(recheck=Recheck((SaysCode(), *map(Injected, results))), stakes=StakesPolicy(default=Stakes.HIGH)),
+    loop = RoutingLoop(
+        models=Models(FakeUpstream("small", weak), FakeUpstream("large", strong)),
+        source=FixedBundles({"mf": router}, Recheck((SaysCode(), *map(Injected, results)))),
+        guard=Guard(stakes=StakesPolicy(default=Stakes.HIGH)),
     )
 
     async def answer():
-        return await controller.acompletion(model=model, messages=[{"role": "user", "content": "Q"}], stakes="low")
+        return await loop.answer({"model": model, "messages": [{"role": "user", "content": "Q"}]}, Told(stakes="low"))
 
     try:
         reply = ONE_LOOP.run(answer())
@@ -119,11 +121,10 @@ def test_no_unverified_high_stakes_weak_answer_leaves(router, weak, results, str
 
 @pytest.mark.parametrize("stop", [asyncio.CancelledError, KeyboardInterrupt])
 def test_a_stop_from_outside_is_not_swallowed(stop):
-    controller = Controller(
-        weak=FakeUpstream("small", stop()),
-        strong=FakeUpstream("large", completion("strong")),
-        routers={"mf": FixedRouter()},
+    loop = RoutingLoop(
+        models=Models(FakeUpstream("small", stop()), FakeUpstream("large", completion("strong"))),
+        source=FixedBundles({"mf": FixedRouter()}),
     )
 
     with pytest.raises(stop):
-        asyncio.run(controller.acompletion(model="auto", messages=[{"role": "user", "content": "Q"}]))
+        asyncio.run(loop.answer({"model": "auto", "messages": [{"role": "user", "content": "Q"}]}))

@@ -3,12 +3,10 @@ import sqlalchemy as sa
 
 from core.store import METADATA, open_store
 from core.unresolved import UNRESOLVED, waiting_unresolved
-from gateway.controller import Controller, Guard
 from gateway.decision_log import DecisionLog
 from gateway.keeping import UnresolvedLog
-from gateway.upstream import Endpoint, Upstream
-from tests.gateway.conftest import HIGH, SAYS_CODE, FixedRouter
-from verifiers.assembling import Recheck
+from gateway.told import Told
+from tests.gateway.conftest import FixedRouter, answered
 
 SECRET = "the tenant of the blue house"
 
@@ -21,30 +19,18 @@ def store(store_url):
 
 
 @pytest.fixture
-def asking(endpoints, models, store):
-    """Ask a controller that keeps, or does not keep, what needs a person; returns the reply."""
-    _, small_url, _, large_url = endpoints
-    made = []
+def asking(make_loop, models, store):
+    """Ask a gateway that keeps, or does not keep, what needs a person; returns the reply."""
 
     def ask(*, keeps=True, broken=False, stakes=None, probability=0.1):
         log = UnresolvedLog(store, weak="small", strong="large")
         if broken:
             log.keep = lambda *_: (_ for _ in ()).throw(RuntimeError("disk full"))
-        controller = Controller(
-            weak=Upstream(Endpoint(name="small", base_url=small_url)),
-            strong=Upstream(Endpoint(name="large", base_url=large_url)),
-            routers={"mf": FixedRouter(probability)},
-            guard=Guard(recheck=Recheck(SAYS_CODE), stakes=HIGH, unresolved=log if keeps else None),
-            decisions=DecisionLog(store),
-        )
-        made.append(controller)
-        return controller.completion(
-            model="auto", messages=[{"role": "user", "content": f"Evict {SECRET}?"}], stakes=stakes
-        )
+        loop = make_loop(FixedRouter(probability), decisions=DecisionLog(store), unresolved=log if keeps else None)
+        messages = [{"role": "user", "content": f"Evict {SECRET}?"}]
+        return answered(loop, Told(stakes=stakes), model="auto", messages=messages)
 
-    yield ask
-    for controller in made:
-        controller.close()
+    return ask
 
 
 def kept(store):

@@ -18,8 +18,8 @@ class RouterByLength(FixedRouter):
 
 
 @pytest.fixture
-def client(make_controller):
-    app = create_app(make_controller(RouterByLength(), checks=checks_of("medical_coding")), api_key="team-key")
+def client(make_loop):
+    app = create_app(make_loop(RouterByLength(), checks=checks_of("medical_coding")), api_key="team-key")
     with serving(app) as url, openai.OpenAI(base_url=url, api_key="team-key", max_retries=0) as client:
         yield client
 

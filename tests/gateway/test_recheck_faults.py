@@ -15,7 +15,10 @@ import pytest
 
 from core.judge_proof import JudgeProof, StratumProof
 from core.records import Stakes
-from gateway.controller import Controller, Guard, StrongFailed
+from gateway.attempts import Models
+from gateway.deciding import FixedBundles
+from gateway.loop import Guard, RoutingLoop, StrongFailed
+from gateway.parts import InThread
 from gateway.upstream import UpstreamFailure
 from tests.gateway.conftest import FixedRouter, SaysCode, completion
 from tests.gateway.test_fail_closed import FakeUpstream
@@ -183,7 +186,7 @@ def proof_of(stratum):
 PROOF = JudgeProof(judge="grader", task_sha256=JudgeAccepts().task_sha256, strata=(proof_of("general/high"),))
 
 
-def controller_with(faults, sink, stakes=Stakes.HIGH):
+def loop_with(faults, sink, stakes=Stakes.HIGH):
     asks = {name: ask_of(name, faults, Given("right")) for name in ("second", "samples")}
     judge = ask_of("judge", faults, Given(GRADES))
     gauge = FunctionGauge(lambda case: act(faults["gauge"]) if "gauge" in faults else 0.1)
@@ -199,19 +202,18 @@ def controller_with(faults, sink, stakes=Stakes.HIGH):
     if "policy" in faults:
         policy = Policy(faults["policy"])
         weak = completion("wrong")
-    return Controller(
-        weak=FakeUpstream("small", weak),
-        strong=FakeUpstream("large", completion("strong")),
-        routers={"mf": Router(faults)},
-        guard=Guard(Recheck(checks, LIMITS), policy, *(0.25,) * 3),
-        decisions=sink,
+    return RoutingLoop(
+        models=Models(FakeUpstream("small", weak), FakeUpstream("large", completion("strong"))),
+        source=FixedBundles({"mf": Router(faults)}, Recheck(checks, LIMITS)),
+        guard=Guard(policy, *(0.25,) * 3),
+        decisions=InThread(sink),
     )
 
 
 async def answered_by(faults, stakes=Stakes.HIGH):
-    controller = controller_with(faults, Sink(faults), stakes)
+    loop = loop_with(faults, Sink(faults), stakes)
     try:
-        reply = await controller.acompletion(model="auto", messages=[{"role": "user", "content": "Q"}])
+        reply = await loop.answer({"model": "auto", "messages": [{"role": "user", "content": "Q"}]})
     except StrongFailed as failed:
         return failed.decision.answered_by
     return reply.decision.answered_by

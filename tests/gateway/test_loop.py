@@ -4,56 +4,37 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from core.errors import SettingsError
-from gateway.chat_request import RequestFault
-from gateway.controller import StrongFailed
+from gateway.loop import StrongFailed
 from gateway.model_names import UnknownModel
 from gateway.upstream import Endpoint, Upstream, UpstreamFailure
+from tests.gateway.conftest import answered
 
 MESSAGES = [{"role": "user", "content": "Code this."}]
 
 
-@pytest.fixture
-def controller(make_controller):
-    controller = make_controller()
-    yield controller
-    controller.close()
-
-
-def test_the_same_loop_answers_without_a_server(controller, models, log):
-    reply = controller.completion(model="auto", messages=MESSAGES, temperature=0)
+def test_the_loop_answers_without_a_server(make_loop, models, log):
+    reply = answered(make_loop(), model="auto", messages=MESSAGES, temperature=0)
 
     assert (reply.text, reply.decision.answered_by) == ("right, says small", "small")
     assert models[0].requests[0]["temperature"] == 0
     assert log.find(reply.decision.id) == reply.decision
 
 
-def test_threads_and_an_event_loop_may_share_one_controller(controller):
-    async def twice():
-        replies = await asyncio.gather(*(controller.acompletion(model="auto", messages=MESSAGES) for _ in range(2)))
-        await controller.aclose()
-        return replies
+def test_several_event_loops_may_share_one_routing_loop(make_loop):
+    loop = make_loop()
 
     with ThreadPoolExecutor(4) as pool:
-        texts = list(pool.map(lambda _: controller.completion(model="auto", messages=MESSAGES).text, range(8)))
+        texts = list(pool.map(lambda _: answered(loop, model="auto", messages=MESSAGES).text, range(8)))
 
-    assert set(texts) == {reply.text for reply in asyncio.run(twice())} == {"right, says small"}
-
-
-def test_a_closed_controller_can_be_used_again(controller):
-    controller.completion(model="auto", messages=MESSAGES)
-    controller.close()
-
-    assert controller.completion(model="auto", messages=MESSAGES).text
+    assert set(texts) == {"right, says small"}
 
 
-def test_faults_are_raised_as_errors_with_a_sentence(controller, models):
-    with pytest.raises(RequestFault, match="`messages` is missing"):
-        controller.completion(model="auto")
+def test_faults_are_raised_as_errors_with_a_sentence(make_loop, models):
     with pytest.raises(UnknownModel, match="router-mf-0"):
-        controller.completion(model="gpt-4", messages=MESSAGES)
+        answered(make_loop(), model="gpt-4", messages=MESSAGES)
     models[1].status = 503
     with pytest.raises(StrongFailed, match="status_503") as failed:
-        controller.completion(model="large", messages=MESSAGES)
+        answered(make_loop(), model="large", messages=MESSAGES)
     assert failed.value.decision.reasons == ("asked_by_name", "strong_status_503")
 
 

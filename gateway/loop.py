@@ -6,57 +6,51 @@ or an answer is logged or recorded, but where `Guard.unresolved` keeps what a pe
 """
 
 import logging
-import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import anyio
 import anyio.to_thread
-from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from core import fingerprint
 from core.errors import PreceptorError, UpstreamError
 from core.records import Decision, Query, Stakes
 from gateway.attempts import Attempt, Models, attempt, strong_instead
-from gateway.certified import RoutingBundle, certificate_fault
-from gateway.chat_request import check_chat_request
-from gateway.contained import contained, in_thread
+from gateway.certified import certificate_fault
+from gateway.contained import contained, in_thread, in_time
 from gateway.conversation import Conversation, read_conversation
+from gateway.deciding import Deciding, DecidingSource
 from gateway.doubt_of_bundle import doubt_of
 from gateway.facts import facts_of
 from gateway.keeping import UnresolvedSink, needs_a_person
-from gateway.model_names import Direct, Names, Routed, domains_of, parse_model_name
+from gateway.model_names import Direct, Names, Routed, parse_model_name
+from gateway.parts import DecisionSink, Observer, Pinning, Scoring, ShadowSink
 from gateway.recheck import Asked
 from gateway.routing import Limits, Route, all_strong, bundle_mismatch, decide_route
 from gateway.staking import stakes_of
-from gateway.upstream import Upstream, UpstreamFailure
-from verifiers.assembling import Recheck
+from gateway.told import Told
+from gateway.upstream import UpstreamFailure
 from verifiers.stakes.policy import StakesPolicy
 
 LOG = logging.getLogger("preceptor.gateway")
 
-
-class DecisionSink(Protocol):
-    """Where decisions are recorded; `gateway.decision_log.DecisionLog` is one."""
-
-    def record(self, decision: Decision) -> None:
-        """Append one decision. Raising is allowed: at high stakes the strong model answers then."""
+NOTHING_TOLD = Told()
 
 
 class Guard(NamedTuple):
-    """What stands between a weak answer and the client: recheck, stakes, the clock, and how long each part may take."""
+    """What stands between a weak answer and the client beside the recheck: stakes, the clock, and each part's time."""
 
-    recheck: Recheck = Recheck()
     stakes: StakesPolicy = StakesPolicy()
     stakes_timeout_s: float = 5.0
     router_timeout_s: float = 5.0
     record_timeout_s: float = 5.0
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    max_calls: int = 3
+    """Calls of the two models for one request, attempts counted; the last one is the strong model's."""
     unresolved: UnresolvedSink | None = None
     """Keeps what a person must look at; None keeps nothing."""
 
@@ -81,73 +75,67 @@ class StrongFailed(UpstreamError):
         super().__init__(str(failure))
 
 
-class Controller:
+class RoutingLoop:
     """Answers chat completions with the cheaper model where it may.
 
-    `routers` maps the name in `router-NAME-0.3` to a bundle, or to None where the bundle could not be loaded; the first
-    one decides `auto`. `domains` are further names for `auto:DOMAIN`, beside those of the first bundle's thresholds.
+    Args:
+        models: the pair.
+        source: what decides a request.
+        guard: what stands between a weak answer and the client.
+        decisions: where decisions are recorded; None records none.
+        observers: told of each final decision.
+        scorer: scores texts for all requests; None: each in a thread of its own.
+        pins: which conversations stay with the strong model; None: none does.
+        shadows: where the scores of a bundle go that decides nothing; None: nothing is scored beside.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - its parts, each by its name
         self,
         *,
-        weak: Upstream,
-        strong: Upstream,
-        routers: Mapping[str, RoutingBundle | None],
+        models: Models,
+        source: DecidingSource,
         guard: Guard | None = None,
         decisions: DecisionSink | None = None,
-        domains: Sequence[str] = (),
+        observers: Sequence[Observer] = (),
+        scorer: Scoring | None = None,
+        pins: Pinning | None = None,
+        shadows: ShadowSink | None = None,
     ) -> None:
-        self._models, self._decisions = Models(weak, strong), decisions
-        self._guard = guard or Guard()
-        self._routers = dict(routers)
-        first = next(iter(self._routers.values()), None)
-        strata = domains_of(list(first.thresholds)) if first is not None else ()
-        self.names = Names(weak.name, strong.name, tuple(self._routers), tuple(dict.fromkeys((*strata, *domains))))
-        self._portal: BlockingPortal | None = None
-        self._sync = ExitStack()
-        self._lock = threading.Lock()
+        self._models, self._source, self._guard = models, source, guard or Guard()
+        self._decisions, self._observers = decisions, tuple(observers)
+        self._scorer, self._pins, self._shadows = scorer, pins, shadows
 
-    async def acompletion(self, *, stakes: str | None = None, **body: Any) -> Reply:  # noqa: ANN401 - OpenAI's own
-        """Answer one request with OpenAI's parameters; `stakes` may raise the tier, never lower it.
+    @property
+    def names(self) -> Names:
+        """The names that work now."""
+        return Names(self._models.weak.name, self._models.strong.name, self._source.routers, self._source.domains)
 
-        `stream` is answered whole.
+    async def answer(self, body: Mapping[str, Any], told: Told = NOTHING_TOLD) -> Reply:
+        """The loop: route, weak, recheck, strong; every answer and every failure leaves a decision.
 
         Raises:
-            RequestFault, UnknownModel, BadThreshold: the request is at fault.
+            UnknownModel, BadThreshold: the request is at fault.
             StrongFailed: the strong model was asked and did not answer.
         """
-        check_chat_request(body)
-        return await self.answer(body, stakes_header=stakes)
-
-    def completion(self, *, stakes: str | None = None, **body: Any) -> Reply:  # noqa: ANN401 - OpenAI's own
-        """The same, for callers without an event loop. Call `close` when done."""
-        with self._lock:
-            if self._portal is None:
-                self._portal = self._sync.enter_context(start_blocking_portal())
-            portal = self._portal
-        reply: Reply = portal.call(partial(self.acompletion, stakes=stakes, **body))
-        return reply
-
-    async def answer(self, body: Mapping[str, Any], *, stakes_header: str | None) -> Reply:
-        """The loop: route, weak, recheck, strong; every answer and every failure leaves a decision."""
         started = time.perf_counter()
         asked = parse_model_name(body["model"], names=self.names)
         conversation = read_conversation(body["messages"])
         domain = asked.domain if isinstance(asked, Routed) else None
-        told = await stakes_of(
+        tier = await stakes_of(
             *(self._guard.stakes, conversation, body),
             domain=domain,
-            header=stakes_header,
+            header=told.stakes,
             timeout_s=self._guard.stakes_timeout_s,
         )
-        stakes = told.stakes
-        route = await self._route(asked, conversation, stakes)
+        stakes = tier.stakes
+        router = asked.router if isinstance(asked, Routed) else None
+        deciding = self._source.deciding(router, domain, lot=1.0)
+        route = await self._route(asked, conversation, stakes, deciding)
         about = {} if domain is None else {"domain": domain}
         query = Query(id=f"dec_{uuid.uuid4().hex}", messages=conversation.messages, stakes=stakes, **about)
         whole = _whole(body)
         asked_of = Asked(query, facts_of(body), route.doubt)
-        tried = await attempt(self._models, whole, route, asked=asked_of, recheck=self._guard.recheck)
+        tried = await attempt(self._models, whole, route, asked=asked_of, recheck=deciding.recheck)
         decision = Decision(
             id=query.id,
             at=datetime.now(UTC),
@@ -163,15 +151,18 @@ class Controller:
             cost_usd=tried.cost_usd,
             latency_ms=(time.perf_counter() - started) * 1000,
             query_sha256=fingerprint.of_text(conversation.text),
-            rules=told.rules,
-            policy_sha256=told.policy_sha256,
+            rules=tier.rules,
+            policy_sha256=tier.policy_sha256,
             checks=tried.checks,
+            arm=deciding.arm,
+            key_id=told.key_id,
         )
         recorded = await self._record(decision)
         if recorded is not decision and tried.is_weak and stakes.is_high:
             # Not on record, so it does not leave. A late record may yet be written; what counts has an id of its own.
             tried = await strong_instead(self._models.strong, whole, tried._replace(reasons=recorded.reasons))
             recorded = await self._record(_decided_again(decision, tried, started=started))
+        self._observe(recorded)
         await self._keep(query, recorded, tried)
         if tried.completion is None:
             assert tried.failure is not None
@@ -181,9 +172,10 @@ class Controller:
     async def warm_up(self) -> tuple[str, ...]:
         """Score one text with every router, so that the first request does not wait; says which cannot decide."""
         faults: list[str] = []
-        for name, bundle in self._routers.items():
+        for name in self._source.routers:
+            bundle, _, fault, _ = self._source.deciding(name, None, lot=1.0)
             if bundle is None:
-                faults.append(f"{name}: bundle_missing")
+                faults.append(f"{name}: {fault or 'bundle_missing'}")
                 continue
             mismatch = bundle_mismatch(bundle, weak=self._models.weak.name, strong=self._models.strong.name)
             if mismatch is None and bundle.certificate is not None:
@@ -203,15 +195,9 @@ class Controller:
         await self._models.weak.aclose()
         await self._models.strong.aclose()
 
-    def close(self) -> None:
-        """Close what `completion` opened."""
-        with self._lock:
-            if self._portal is not None:
-                self._portal.call(self.aclose)
-                self._portal = None
-            self._sync.close()
-
-    async def _route(self, asked: Direct | Routed, conversation: Conversation, stakes: Stakes) -> Route:
+    async def _route(
+        self, asked: Direct | Routed, conversation: Conversation, stakes: Stakes, deciding: Deciding
+    ) -> Route:
         if stakes is Stakes.CRITICAL:
             return all_strong("critical")  # also where the weak model was asked for by its own name
         if isinstance(asked, Direct):
@@ -220,10 +206,9 @@ class Controller:
                 return all_strong(conversation.unreadable)  # what no check can read, none can verify
             reasons = ("asked_by_name",) if ask_strong else ()
             return Route(ask_strong, probability=None, threshold=None, bundle=None, reasons=reasons)
-        name = asked.router or next(iter(self._routers), None)
-        bundle = self._routers[name] if name is not None else None
+        bundle = deciding.bundle
         if bundle is None:
-            return all_strong("bundle_missing")
+            return all_strong(deciding.fault or "bundle_missing")
         try:
             mismatch = bundle_mismatch(bundle, weak=self._models.weak.name, strong=self._models.strong.name)
             if mismatch is not None:
@@ -240,8 +225,7 @@ class Controller:
         if self._decisions is None:
             return decision
         try:
-            record = partial(self._decisions.record, decision)
-            await in_thread(record, timeout_s=self._guard.record_timeout_s)
+            await in_time(self._decisions.record(decision), timeout_s=self._guard.record_timeout_s)
         except Exception as error:  # noqa: BLE001 - a failing store loses no request
             LOG.error(
                 "Decision %s was not recorded (%s): answered by %s, reasons %s.",
@@ -250,6 +234,13 @@ class Controller:
             reasons = tuple(dict.fromkeys((*decision.reasons, "decision_not_recorded")))
             return decision.model_copy(update={"reasons": reasons})
         return decision
+
+    def _observe(self, decision: Decision) -> None:
+        for observer in self._observers:
+            try:
+                contained(partial(observer, decision))
+            except Exception as error:  # noqa: BLE001 - the answer is decided already
+                LOG.error("An observer of decision %s broke (%s).", decision.id, type(error).__name__)
 
     async def _keep(self, query: Query, decision: Decision, tried: Attempt) -> None:
         """Keep what a person must look at; a store that does not take it loses no request."""
