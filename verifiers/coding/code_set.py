@@ -12,6 +12,7 @@ from datetime import date
 from functools import cache
 from typing import Any
 
+from core.collecting import without_collection
 from core.errors import MissingExtra
 from verifiers.coding.references import Span, spans_of
 
@@ -92,6 +93,21 @@ def load_code_set() -> CodeSet:
     >>> codes.lineage("E11.9")
     ('E119', 'E11', 'E08-E13', '4')
     """
+    with without_collection():
+        return _read_through_library()
+
+
+def leaves(ordered: Sequence[str]) -> list[str]:
+    """The codes that no other code refines; every code stands right before those that refine it.
+
+    >>> leaves(["E11", "E110", "E1100", "E1101", "E119"])
+    ['E1100', 'E1101', 'E119']
+    """
+    following = (*ordered[1:], "")
+    return [code for code, after in zip(ordered, following, strict=True) if not after.startswith(code)]
+
+
+def _read_through_library() -> CodeSet:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # the library reads its tables the old way
@@ -120,16 +136,6 @@ def load_code_set() -> CodeSet:
             code: tuple(map(str, icd.get_ancestors(code, prioritize_blocks=True))) for code in codes if len(code) == 3
         },
     )
-
-
-def leaves(ordered: Sequence[str]) -> list[str]:
-    """The codes that no other code refines; every code stands right before those that refine it.
-
-    >>> leaves(["E11", "E110", "E1100", "E1101", "E119"])
-    ['E1100', 'E1101', 'E119']
-    """
-    following = (*ordered[1:], "")
-    return [code for code, after in zip(ordered, following, strict=True) if not after.startswith(code)]
 
 
 def _extends(icd: Any, code: str) -> bool:  # noqa: ANN401 - an untyped module

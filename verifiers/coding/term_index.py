@@ -5,7 +5,7 @@ rarity among the terms; sides weigh at least `SIDE_WEIGHT`, since a claim hangs 
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import NamedTuple
@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
+from core.collecting import without_collection
 from verifiers.coding.code_set import CodeSet, load_code_set
 from verifiers.coding.words import GENERIC, Said, said, said_officially
 
@@ -126,18 +127,21 @@ def load_term_index() -> TermIndex:
     Raises:
         MissingExtra: simple-icd-10-cm is not installed.
     """
-    return build_term_index(load_code_set())
+    codes = load_code_set()
+    with without_collection():
+        return build_term_index(codes)
 
 
 def build_term_index(codes: CodeSet) -> TermIndex:
     """The index of every term of every billable code."""
     stems = sorted({codes.stems.get(code, code) for code in codes.billable})
+    said_of = cache(said_officially)  # a term is read as its own code's, and as that of every code below
     terms: list[Said] = []
     stem_of: list[str] = []
     terms_of: dict[str, tuple[int, ...]] = {}
     for stem in stems:
         texts = (codes.descriptions[stem], *codes.terms.get(stem, ()))
-        kept = dict.fromkeys(term for text in texts if (term := said_officially(text)).words)
+        kept = dict.fromkeys(term for text in texts if (term := said_of(text)).words)
         terms_of[stem] = tuple(range(len(terms), len(terms) + len(kept)))
         terms += kept
         stem_of += [stem] * len(kept)
@@ -151,8 +155,8 @@ def build_term_index(codes: CodeSet) -> TermIndex:
         terms=tuple(terms),
         stem_of=tuple(stem_of),
         terms_of=terms_of,
-        above=_terms_above(codes, stems),
-        family_words=_family_words(codes, stems),
+        above=_terms_above(codes, stems, said_of),
+        family_words=_family_words(codes, stems, said_of),
         weights=weights,
         postings={word: np.asarray(listed, dtype=np.int64) for word, listed in holding.items()},
         burdens=np.asarray(burdens),
@@ -181,13 +185,15 @@ def _burden(word: str, weights: Mapping[str, float]) -> float:
     return weights[word] * share
 
 
-def _terms_above(codes: CodeSet, stems: Iterable[str]) -> dict[str, tuple[tuple[str, Said], ...]]:
+def _terms_above(
+    codes: CodeSet, stems: Iterable[str], said_of: Callable[[str], Said]
+) -> dict[str, tuple[tuple[str, Said], ...]]:
     read: dict[str, tuple[tuple[str, Said], ...]] = {}
 
     def terms(code: str) -> tuple[tuple[str, Said], ...]:
         if code not in read:
             texts = (codes.descriptions[code], *codes.terms.get(code, ()))
-            read[code] = tuple((code, term) for text in texts if (term := said_officially(text)).words)
+            read[code] = tuple((code, term) for text in texts if (term := said_of(text)).words)
         return read[code]
 
     return {
@@ -198,13 +204,13 @@ def _terms_above(codes: CodeSet, stems: Iterable[str]) -> dict[str, tuple[tuple[
     }
 
 
-def _family_words(codes: CodeSet, stems: Iterable[str]) -> dict[str, frozenset[str]]:
+def _family_words(codes: CodeSet, stems: Iterable[str], said_of: Callable[[str], Said]) -> dict[str, frozenset[str]]:
     """The words of everything that the list says of a code and of the codes that it refines."""
     found: dict[str, frozenset[str]] = {}
 
     def words(code: str) -> frozenset[str]:
         if code not in found:
-            own = [said_officially(text) for text in (codes.descriptions[code], *codes.terms.get(code, ()))]
+            own = [said_of(text) for text in (codes.descriptions[code], *codes.terms.get(code, ()))]
             shorter = next((code[:n] for n in range(len(code) - 1, 2, -1) if code[:n] in codes.descriptions), None)
             above = words(shorter) if shorter else frozenset()
             found[code] = above.union(*(term.words | term.optional for term in own))

@@ -44,6 +44,7 @@ _ENDING = frozenset(
 )
 _TOKEN = re.compile(r"[a-z0-9]+|[,;.:()\[\]]")
 _CLASSIFIED = re.compile(r"\bnot (?:elsewhere classified|otherwise specified)\b")
+_NON = re.compile(r"\bnon[- ](?=[a-z])")
 _LIST_REACH = 12
 """Tokens after a comma in which a negated list must go on with `and` or `or`."""
 _OPTIONAL = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
@@ -77,8 +78,11 @@ def said_officially(text: str) -> Said:
 
 
 def _said(plain: str) -> Said:
+    words = _words(plain)
+    if "(" not in plain and "[" not in plain:
+        return Said(words, frozenset())
     bare = _words(_OPTIONAL.sub(" ", plain))
-    return Said(bare, _words(plain) - bare)
+    return Said(bare, words - bare)
 
 
 def spelled_out(text: str) -> str:
@@ -97,7 +101,7 @@ def spelled_out(text: str) -> str:
 
 
 def _words(text: str) -> frozenset[str]:
-    text = _CLASSIFIED.sub(" ", re.sub(r"\bnon[- ](?=[a-z])", "non", text).replace("'s", ""))
+    text = _CLASSIFIED.sub(" ", _NON.sub("non", text).replace("'s", ""))
     tokens = _TOKEN.findall(text)
     found = set()
     negated = False
