@@ -52,6 +52,9 @@ class Act(StrEnum):
     PROMOTE = "promote"
     ROLLBACK = "rollback"
     STOP = "stop"
+    RESUME = "resume"
+    MANAGE_KEYS = "manage_keys"
+    PRUNE_TEXTS = "prune_texts"
 
 
 def _roles(names: str) -> frozenset[Role]:
@@ -82,6 +85,9 @@ MAY: Mapping[Act, frozenset[Role]] = {
     Act.PROMOTE: _roles("engineer approver"),
     Act.ROLLBACK: _roles("engineer approver lead"),
     Act.STOP: _roles("engineer validator approver lead steward"),
+    Act.RESUME: _roles("engineer approver"),
+    Act.MANAGE_KEYS: _roles("engineer steward"),
+    Act.PRUNE_TEXTS: _roles("steward"),
 }
 """Which roles may do an act."""
 

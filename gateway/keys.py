@@ -20,7 +20,7 @@ SHARED: Final = "shared"
 """The id on record of the one key of the environment."""
 
 
-class NotAdmitted(Exception):  # noqa: N818 - a refusal, not an error
+class NotAdmitted(Exception):
     """The request is refused; nothing of it was read.
 
     Attributes:
