@@ -6,7 +6,8 @@ bundle decides with, sends every query to the strong model. Costs microseconds; 
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from jaxtyping import Float
@@ -67,7 +68,7 @@ def threshold_in_force(
     | has one | of a stratum that is not certified | none: strong |
     | has one | names its own, above the certified one | the certified one, on record |
     """
-    fault = None if bundle.certificate is None else certificate_fault(bundle.certificate, bundle.thresholds, now=now)
+    fault = standing_of(bundle, now=now).fault
     if fault is not None:
         return fault
     of_stratum = _threshold_of(bundle.thresholds, asked.domain, stakes)
@@ -85,21 +86,29 @@ def threshold_in_force(
     return threshold, lowered
 
 
+class Standing(NamedTuple):
+    """Whether a bundle's promise holds at a moment; without a certificate there is none that could end."""
+
+    fault: str | None = None
+    expires_at: datetime | None = None
+
+
+def standing_of(bundle: RoutingBundle, *, now: datetime) -> Standing:
+    """What certificate and thresholds of the bundle say; a bundle is read once, after that two times are compared."""
+    certificate, thresholds = bundle.certificate, bundle.thresholds
+    if certificate is None:
+        return Standing()
+    known = _READ.get(bundle)
+    if known is None or known.certificate is not certificate or known.thresholds is not thresholds:
+        known = _READ[bundle] = _Read(certificate, thresholds, _read(certificate, thresholds))
+    return _at(known.standing, now)
+
+
 def certificate_fault(
     certificate: Mapping[str, Any], thresholds: Mapping[str, float | None], *, now: datetime
 ) -> str | None:
     """Why a certificate does not hold now; None when it does. What cannot be read does not hold."""
-    try:
-        if certificate["format"] != FORMAT:
-            return "certificate_mismatch"
-        expires_at = datetime.fromisoformat(certificate["expires_at"])
-        named: dict[str, float | None] = {"default": None, **certificate["budgets"]}
-        named |= {one["stratum"]: one["threshold"] if one["is_certified"] else None for one in certificate["strata"]}
-        if now >= expires_at:
-            return "certificate_expired"
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return "certificate_mismatch"
-    return None if named == dict(thresholds) else "certificate_mismatch"
+    return _at(_read(certificate, thresholds), now).fault
 
 
 def recheck_fault(
@@ -151,6 +160,39 @@ def stratum_of(thresholds: Mapping[str, float | None], domain: str | None, stake
         return None
     stratum = f"{domain}/{stakes}"
     return domain if domain in thresholds and stratum not in thresholds else stratum
+
+
+class _Read(NamedTuple):
+    certificate: Mapping[str, Any]
+    thresholds: Mapping[str, float | None]
+    standing: Standing
+
+
+_READ: "WeakKeyDictionary[RoutingBundle, _Read]" = WeakKeyDictionary()
+
+
+def _read(certificate: Mapping[str, Any], thresholds: Mapping[str, float | None]) -> Standing:
+    """What holds until the certificate ends; a fault of its own holds for ever."""
+    try:
+        if certificate["format"] != FORMAT:
+            return Standing("certificate_mismatch")
+        expires_at = datetime.fromisoformat(certificate["expires_at"])
+        named: dict[str, float | None] = {"default": None, **certificate["budgets"]}
+        named |= {one["stratum"]: one["threshold"] if one["is_certified"] else None for one in certificate["strata"]}
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return Standing("certificate_mismatch")
+    return Standing(None if named == dict(thresholds) else "certificate_mismatch", expires_at)
+
+
+def _at(standing: Standing, now: datetime) -> Standing:
+    """What it is at a moment. An end that cannot be compared with now, for want of a zone, does not hold."""
+    if standing.expires_at is None:
+        return standing
+    try:
+        has_ended = now >= standing.expires_at
+    except TypeError:
+        return Standing("certificate_mismatch")
+    return Standing("certificate_expired", standing.expires_at) if has_ended else standing
 
 
 def _threshold_of(thresholds: Mapping[str, float | None], domain: str | None, stakes: Stakes) -> float | None:

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from gateway.certified import RoutingBundle
 from gateway.model_names import domains_of
+from gateway.rechecks import NoRecheck
 from verifiers.assembling import Recheck
 
 Arm = Literal["champion", "canary"]
@@ -24,6 +25,11 @@ class Deciding(NamedTuple):
     recheck: Recheck
     fault: str | None = None
     arm: Arm = "champion"
+
+    @property
+    def recheck_fault(self) -> str | None:
+        """Why there is no recheck yet: what must be rechecked goes to the strong model at once, with this reason."""
+        return next((check.fault for check in self.recheck.checks if isinstance(check, NoRecheck)), None)
 
 
 class DecidingSource(Protocol):
