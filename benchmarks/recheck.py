@@ -28,6 +28,7 @@ import numpy as np
 
 from benchmarks.answers_in_figures import gsm8k, tatqa
 from benchmarks.faults import coding, wording
+from core.call_record import CallRecord
 from core.records import Query, Stakes, messages_of
 from gateway.attempts import Models
 from gateway.deciding import FixedBundles
@@ -176,7 +177,8 @@ class Says:
     async def complete(self, body: Any) -> Completion:  # noqa: ANN401 - a request
         """The completion."""
         message = {"role": "assistant", "content": "Code: F40.291"}
-        return Completion(self.name, {"choices": [{"message": message, "finish_reason": "stop"}]}, 0.0, 1.0)
+        body = {"choices": [{"message": message, "finish_reason": "stop"}]}
+        return Completion(self.name, body, 0.0, 1.0, CallRecord(model=self.name))
 
 
 def _case(identifier: str, question: str, answer: str, *, source: str | None = None) -> Case:

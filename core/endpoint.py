@@ -10,8 +10,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
@@ -20,6 +19,7 @@ import httpx2
 
 from core.data_classes import holds
 from core.errors import SettingsError
+from core.pacing import may_pass, seconds_to_wait
 from core.records import Message
 
 if TYPE_CHECKING:
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 
 FATAL_STATUSES = frozenset({401, 403, 404})
 """Statuses that every further question would meet too: a wrong key, no right, no such model."""
-
-_TRANSIENT_STATUSES = frozenset({408, 409, 425, 429})
-"""Besides 5xx: worth another try."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +146,7 @@ class Client:
             status = response.status_code
             raise NoAnswer(
                 f"status_{status}",
-                is_transient=status in _TRANSIENT_STATUSES or status >= 500,
+                is_transient=may_pass(status),
                 retry_after_s=seconds_to_wait(response.headers.get("retry-after"), now=now),
                 is_fatal=status in FATAL_STATUSES,
             )
@@ -192,28 +189,6 @@ def is_on_this_machine(base_url: str) -> bool:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def seconds_to_wait(retry_after: str | None, *, now: datetime) -> float:
-    """What a Retry-After header asks for: seconds or a date; 0 where it says nothing that can be read.
-
-    Source: RFC 9110, section 10.2.3.
-
-    >>> moment = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
-    >>> seconds_to_wait("2", now=moment), seconds_to_wait("Tue, 24 Nov 2026 12:00:30 GMT", now=moment)
-    (2.0, 30.0)
-    """
-    if retry_after is None:
-        return 0.0
-    if retry_after.strip().isdecimal():
-        return float(retry_after)
-    try:
-        moment = parsedate_to_datetime(retry_after)
-    except ValueError:
-        return 0.0
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - now).total_seconds())
 
 
 def _reply(content: bytes, latency_ms: float) -> Reply:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.call_record import CallRecord
 from core.records import Stakes
 from gateway.attempts import Models
 from gateway.deciding import FixedBundles
@@ -35,7 +36,7 @@ class FakeUpstream:
     async def complete(self, body):
         if isinstance(self._result, BaseException):
             raise self._result
-        return Completion(self.name, self._result, 0.0, 1.0)
+        return Completion(self.name, self._result, 0.0, 1.0, CallRecord(model=self.name))
 
     async def aclose(self):
         pass

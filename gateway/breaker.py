@@ -1,0 +1,120 @@
+"""A circuit breaker: an endpoint that failed some times in a row is left alone for a while, then one call tries it.
+
+Speaks to no endpoint and reads no clock of its own. Threads may share one.
+"""
+
+import threading
+from collections.abc import Callable
+from typing import Literal, Self
+
+
+class Breaker:
+    """Lets calls through, or not.
+
+    Args:
+        break_after: failures in a row that open it.
+        break_s: how long it then stays open; the next call is a probe, and no other passes until it has ended.
+        clock: seconds that only grow.
+
+    >>> now_s = 0.0
+    >>> breaker = Breaker(break_after=1, break_s=10.0, clock=lambda: now_s)
+    >>> breaker.admit().failed()
+    >>> breaker.admit() is None, breaker.wait_s
+    (True, 10.0)
+    >>> now_s = 10.0
+    >>> probe = breaker.admit()
+    >>> breaker.admit() is None
+    True
+    >>> probe.succeeded()
+    >>> breaker.is_open
+    False
+    """
+
+    def __init__(self, *, break_after: int, break_s: float, clock: Callable[[], float]) -> None:
+        self._break_after, self._break_s, self._clock = break_after, break_s, clock
+        self._lock = threading.Lock()
+        self._n_failed = 0
+        self._opened_at_s: float | None = None
+        self._probe: Passage | None = None
+        self._n_changes = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a call would be turned away now."""
+        with self._lock:
+            return self._turns_away()
+
+    @property
+    def wait_s(self) -> float:
+        """Seconds until the next probe may start; 0 where the circuit is closed, or a probe is under way."""
+        with self._lock:
+            if self._opened_at_s is None:
+                return 0.0
+            return max(0.0, self._opened_at_s + self._break_s - self._clock())
+
+    def admit(self) -> "Passage | None":
+        """A call's passage, or None where the call is turned away."""
+        with self._lock:
+            if self._turns_away():
+                return None
+            passage = Passage(self, self._n_changes)
+            if self._opened_at_s is not None:
+                self._probe = passage
+            return passage
+
+    def count_failure(self) -> None:
+        """A call that had been let through, and counted as answered, has failed after all."""
+        passage = self.admit()
+        if passage is not None:
+            passage.failed()
+
+    def _turns_away(self) -> bool:
+        if self._opened_at_s is None:
+            return False
+        return self._probe is not None or self._clock() < self._opened_at_s + self._break_s
+
+    def _ended(self, passage: "Passage", outcome: Literal["succeeded", "failed", "left"]) -> None:
+        with self._lock:
+            is_probe = passage is self._probe
+            if is_probe:
+                self._probe = None
+            elif passage.n_changes != self._n_changes:
+                return  # begun before the circuit last opened or closed: it says nothing of the endpoint now
+            if outcome == "succeeded":
+                self._n_failed = 0
+                if is_probe:
+                    self._opened_at_s = None
+                    self._n_changes += 1
+            elif outcome == "failed":
+                self._n_failed += 1
+                if is_probe or self._n_failed >= self._break_after:
+                    self._opened_at_s = self._clock()
+                    self._n_failed = 0
+                    self._n_changes += 1
+
+
+class Passage:
+    """One call that was let through; as a context, a call that ends without a word has said nothing of the endpoint."""
+
+    def __init__(self, breaker: Breaker, n_changes: int) -> None:
+        self._breaker, self.n_changes = breaker, n_changes
+        self._has_ended = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end("left")
+
+    def succeeded(self) -> None:
+        """The endpoint answered."""
+        self._end("succeeded")
+
+    def failed(self) -> None:
+        """It did not."""
+        self._end("failed")
+
+    def _end(self, outcome: Literal["succeeded", "failed", "left"]) -> None:
+        if not self._has_ended:
+            self._has_ended = True
+            self._breaker._ended(self, outcome)
