@@ -43,10 +43,14 @@ _AMOUNT = re.compile(
 _STEPS = tuple(Decimal(1).scaleb(-n) for n in range(MOST_DIGITS + 1))
 """Worth of the last digit, by how many stand after the point."""
 
+_SAME, _ONE, _FAR = Decimal("1e-9"), Decimal(1), Decimal(10) ** 20
+
 _ORDINAL = re.compile(r"(?:st|nd|rd|th)\b", re.I)
 _SCALE = re.compile(
     r"(?:\s?-?\s?(thousand|million|billion|trillion|mn|bn|mln|tn)\b)|(?:(k|K|m|M|b|B|MM)(?![\w/]))", re.I
 )
+_SCALE_BEGINS = frozenset("-tkmbTKMB")
+"""With what a scale begins, beside a space: most numbers are followed by something else."""
 _CURRENCIES = {"$": "usd", "US$": "usd", "USD": "usd", "€": "eur", "EUR": "eur", "£": "gbp", "GBP": "gbp", "¥": "jpy"}
 
 
@@ -88,10 +92,12 @@ def agree(expected: Decimal, shown: Decimal, step: Decimal) -> bool:
     (True, False)
     """
     gap = abs(expected - shown)
-    if gap <= Decimal("1e-9") * max(abs(expected), Decimal(1)):
+    size = abs(expected)
+    if gap <= _SAME * max(size, _ONE):
         return True
-    representable = abs(expected % step) <= step * Decimal("1e-9") if abs(expected) < step * Decimal(10) ** 20 else True
-    return not representable and gap < step
+    if gap >= step:
+        return False
+    return size < step * _FAR and abs(expected % step) > step * _SAME
 
 
 def _amount(text: str, match: re.Match[str]) -> Amount | None:
@@ -104,11 +110,12 @@ def _amount(text: str, match: re.Match[str]) -> Amount | None:
     end = match.end()
     step = _STEPS[len(digits.partition(".")[2])]
     scale = 1
-    if word := _SCALE.match(text, end):
+    following = text[end : end + 1]
+    if (following in _SCALE_BEGINS or following.isspace()) and (word := _SCALE.match(text, end)):
         letter = word[2]
         if letter is None or match["currency"] is not None or letter in {"k", "K"}:
             scale, end = SCALES[(word[1] or word[2]).lower()], word.end()
-    if _ORDINAL.match(text, end):
+    if text[end : end + 1].isalpha() and _ORDINAL.match(text, end):
         return None
     unit, unit_end = unit_at(text, end)
     if unit_end == end and end < len(text) and (text[end].isalpha() or text[end] == "_"):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from typing import NamedTuple
 
 from verifiers.figures.amounts import agree
@@ -50,10 +51,16 @@ def readings_of(side: Side, known: Mapping[Decimal, Decimal]) -> list[Decimal]:
     for form in dict.fromkeys(forms):
         if len(form) <= MAX_CHARACTERS:
             try:
-                values.append(evaluate(form))
+                values.append(_value_of(form))
             except ExpressionError:
                 continue
     return values
+
+
+@lru_cache(maxsize=256)
+def _value_of(form: str) -> Decimal:
+    """The value of an expression; a worked answer often states it twice."""
+    return evaluate(form)
 
 
 def says(value: Decimal, head: Token, *, sign: int, units: Sequence[str]) -> bool:

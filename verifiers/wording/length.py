@@ -21,6 +21,8 @@ _SENTENCE_END = re.compile(r"[.!?]\s+|\n+")
 _MAY_REPEAT = frozenset(("very", "ha", "blah", "bla", "no", "yes", "na", "x", "n", "o", "xx", "xxx", "a", "b"))
 
 _MAX_RUNS = 20
+_COPIES = 3
+"""How often a phrase stands in a loop at the least, and so each of its words."""
 
 LONGEST_LOOP = 30
 """Words of the longest phrase whose running repetition is looked for."""
@@ -44,17 +46,18 @@ class LengthCheck:
             return failed("too_few_words", n_words=n_words, min_words=self._min_words).by(self.id)
         if self._max_words is not None and n_words > self._max_words:
             return failed("too_many_words", n_words=n_words, max_words=self._max_words).by(self.id)
-        text = _TABLE_ROW.sub("\n", _CODE.sub("\n", case.answer[:READ_CHARS]))
+        text = normal_text(_TABLE_ROW.sub("\n", _CODE.sub("\n", case.answer[:READ_CHARS])))
         finding = _loop(text) or _echo(text) or passed("fits", n_words=n_words)
         return unless_unread(finding, case.answer).by(self.id)
 
 
 def _loop(text: str) -> Finding | None:
     """A phrase of 1 to `LONGEST_LOOP` words that follows itself twice, found in one pass a length."""
-    words = _WORD.findall(normal_text(text))
+    words = _WORD.findall(text)
+    repeated = sum(n for n in Counter(words).values() if n >= _COPIES)
     numbers: dict[str, int] = {}
     ids = np.array([numbers.setdefault(word, len(numbers)) for word in words], dtype=np.int64)
-    for period in range(1, min(LONGEST_LOOP, len(words) // 3) + 1):
+    for period in range(1, min(LONGEST_LOOP, repeated // _COPIES) + 1):
         differs = ids[period:] != ids[:-period]
         if len(differs) - np.count_nonzero(differs) < 2 * period:
             continue  # too few words return after so many for a run of them
@@ -79,9 +82,7 @@ def _is_loop(repeated: list[str], period: int) -> bool:
 def _echo(text: str) -> Finding | None:
     """A sentence of five words or more that stands four times."""
     sentences = Counter(
-        sentence
-        for piece in _SENTENCE_END.split(normal_text(text))
-        if len((sentence := " ".join(piece.split())).split()) >= 5
+        sentence for piece in _SENTENCE_END.split(text) if len((sentence := " ".join(piece.split())).split()) >= 5
     )
     most = max(sentences.values(), default=0)
     return failed("repeated_text", n_times=most) if most >= 4 else None

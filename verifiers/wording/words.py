@@ -3,6 +3,7 @@
 import html
 import re
 import unicodedata
+from functools import lru_cache
 
 _LINE_HYPHEN = re.compile(r"(?<=[^\W\d_])-[ \t]*\r?\n[ \t]*(?=[a-z])")
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
@@ -36,6 +37,7 @@ def words_of(text: str) -> list[str]:
     return [_plain(word) if "," in word else word for word in _WORD.findall(normal_text(text))]
 
 
+@lru_cache(maxsize=8)
 def normal_text(text: str) -> str:
     r"""The text in compatibility form and lower case, without invisible signs, entities or broken lines.
 
