@@ -66,13 +66,19 @@ def open_store(url: str) -> sa.Engine:
 
 
 @contextmanager
-def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
+def writing(engine: sa.Engine, *, survives_power_cut: bool = True) -> Iterator[sa.Connection]:
     """One write transaction: committed at the end, rolled back on any error.
 
     SQLite takes its write lock at once (`BEGIN IMMEDIATE`), so two writers queue instead of colliding. Writers of one
     process queue before that: SQLite's own waiting is a sleep that grows, and whoever comes later may be served first.
+
+    Without `survives_power_cut` it does not wait for the disk. It is on record for everyone and outlives the process;
+    a power cut may take it, whole, with what came after it.
     """
-    with _turn(engine), engine.connect().execution_options(preceptor_write=True) as connection, connection.begin():
+    options = {"preceptor_write": True, "preceptor_synchronous": "FULL" if survives_power_cut else "NORMAL"}
+    with _turn(engine), engine.connect().execution_options(**options) as connection, connection.begin():
+        if not survives_power_cut and engine.dialect.name == "postgresql":
+            connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
         yield connection
 
 
@@ -155,8 +161,12 @@ def _sqlite(url: sa.URL, *, foreign_keys: str = "ON") -> sa.Engine:
 
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
-        write = connection.get_execution_options().get("preceptor_write", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+        options = connection.get_execution_options()
+        wanted = options.get("preceptor_synchronous")
+        if wanted is not None and wanted != connection.info.get("synchronous", "FULL"):
+            connection.exec_driver_sql(f"PRAGMA synchronous={wanted}")  # no part of a transaction: it comes before
+            connection.info["synchronous"] = wanted
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("preceptor_write", False) else "BEGIN")
 
     return engine
 
