@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from core.call_record import CallRecord
 from core.check_record import CheckRecord
+from core.routing_text import routing_text
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 """A number in [0, 1]: a probability, a quality, a share of calls."""
@@ -138,8 +139,13 @@ class Query(Record):
 
     @property
     def text(self) -> str:
-        """The text that a router reads (see `conversation_text`)."""
+        """The whole conversation as one text, as checks and stakes read it (see `conversation_text`)."""
         return conversation_text(self.messages)
+
+    @property
+    def routing_text(self) -> str:
+        """What a router reads of it (see `core.routing_text`); of a lone message the same as `text`."""
+        return routing_text(self.messages)
 
     @property
     def stratum_name(self) -> str:
