@@ -34,7 +34,8 @@ def serve(config: Path, host: str | None, port: int | None, reference: str | Non
 
     from core.errors import SettingsError
     from core.settings import load_settings
-    from gateway.app import create_app
+    from gateway.app import Doors, create_app
+    from gateway.keys import OneKey
     from gateway.listening import listen
 
     settings = load_settings(config)
@@ -49,7 +50,8 @@ def serve(config: Path, host: str | None, port: int | None, reference: str | Non
             f"Listening on {host} without a key would let anyone spend yours. "
             "Set gateway.api_key_env, or listen on 127.0.0.1."
         )
-    app = create_app(_loop(settings, reference or settings.bundle_reference), api_key=api_key)
+    doors = Doors(keys=None if api_key is None else OneKey(api_key))
+    app = create_app(_loop(settings, reference or settings.bundle_reference), doors=doors)
     listening = listen(host, port)
     url = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}/v1"
     click.echo(f"Serving on {url} (what works as a model name: GET {url}/models)", err=True)

@@ -13,10 +13,11 @@ from fastapi import FastAPI, Request, Response
 from fastapi.testclient import TestClient
 
 from core.store import open_store
-from gateway.app import create_app
+from gateway.app import Doors, create_app
 from gateway.attempts import Models
 from gateway.deciding import FixedBundles
 from gateway.decision_log import DecisionLog
+from gateway.keys import OneKey
 from gateway.loop import Guard, Reply, RoutingLoop
 from gateway.parts import InThread
 from gateway.told import Told
@@ -171,11 +172,13 @@ def answered(loop: RoutingLoop, told: Told | None = None, **body) -> Reply:
 
 @pytest.fixture
 def make_client(make_loop) -> Iterator[Callable[..., TestClient]]:
-    """A client on a gateway; keyword arguments as for `make_loop`, and `api_key`."""
+    """A client on a gateway that asks for all headers; arguments as for `make_loop`, `api_key` and `doors`."""
     opened = []
 
-    def make(router="fixed", *, api_key=None, **options):
-        client = TestClient(create_app(make_loop(router, **options), api_key=api_key))
+    def make(router="fixed", *, api_key=None, doors=None, **options):
+        doors = (doors or Doors())._replace(**({"keys": OneKey(api_key)} if api_key else {}))
+        app = create_app(make_loop(router, **options), doors=doors)
+        client = TestClient(app, headers={"x-preceptor-debug": "1"})
         client.__enter__()
         opened.append(client)
         return client

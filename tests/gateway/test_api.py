@@ -78,7 +78,9 @@ def test_a_threshold_above_one_is_a_bad_request(make_client, ask):
     ],
 )
 def test_a_body_that_is_no_request_is_refused_in_openais_envelope(make_client, content, param):
-    response = make_client().post("/v1/chat/completions", content=content)
+    headers = {"content-type": "application/json"}
+
+    response = make_client().post("/v1/chat/completions", content=content, headers=headers)
 
     assert response.status_code == 400
     assert response.json()["error"]["param"] == param

@@ -3,7 +3,8 @@
 import openai
 import pytest
 
-from gateway.app import create_app
+from gateway.app import Doors, create_app
+from gateway.keys import OneKey
 from tests.gateway.conftest import FixedRouter, serving
 from verifiers.packs import checks_of
 
@@ -19,7 +20,9 @@ class RouterByLength(FixedRouter):
 
 @pytest.fixture
 def client(make_loop):
-    app = create_app(make_loop(RouterByLength(), checks=checks_of("medical_coding")), api_key="team-key")
+    app = create_app(
+        make_loop(RouterByLength(), checks=checks_of("medical_coding")), doors=Doors(keys=OneKey("team-key"))
+    )
     with serving(app) as url, openai.OpenAI(base_url=url, api_key="team-key", max_retries=0) as client:
         yield client
 
@@ -41,7 +44,9 @@ def test_a_right_code_is_answered_by_the_weak_model_and_an_invented_one_by_the_s
 def test_the_decision_stands_in_the_headers(client, models):
     models[0].text = "Code: E11"
 
-    raw = client.chat.completions.with_raw_response.create(model="auto", messages=MESSAGES)
+    raw = client.chat.completions.with_raw_response.create(
+        model="auto", messages=MESSAGES, extra_headers={"x-preceptor-debug": "1"}
+    )
 
     assert raw.headers["x-preceptor-model"] == "large"
     assert raw.headers["x-preceptor-reason"] == "icd10cm.billable:code_not_billable"

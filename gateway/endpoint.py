@@ -1,0 +1,71 @@
+"""One path of the server: which methods it takes, who may come in, and how every fault is told. Knows no answers."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from starlette.types import Receive, Scope, Send
+
+from gateway.doors import Doors
+from gateway.http_call import ClientLeft, HttpCall, refuse_foreign_page
+from gateway.keys import Admitted
+from gateway.refusals import TooLarge, answer_to, refused
+from gateway.replies import Answer, Events
+from gateway.sending import send_answer, send_events, send_unread
+
+Handler = Callable[[HttpCall], Awaitable[Answer | Events]]
+
+LINGER_S = 2.0
+"""How long the rest of a body that is too large is read and dropped, so that its client sees why."""
+
+_ANYBODY = Admitted()
+
+
+class Endpoint:
+    """Answers the methods of one path; HEAD where it answers GET, OPTIONS always, every other with 405.
+
+    Args:
+        handlers: what answers each method.
+        doors: who may come in, and how large a body may be.
+        is_open: nobody is asked for a key.
+    """
+
+    def __init__(self, handlers: Mapping[str, Handler], *, doors: Doors, is_open: bool = False) -> None:
+        self._handlers = {**handlers, **({"HEAD": handlers["GET"]} if "GET" in handlers else {})}
+        self._allow = (b"allow", ", ".join(sorted({*self._handlers, "OPTIONS"})).encode())
+        self._keys, self._max_bytes = None if is_open else doors.keys, doors.max_request_bytes
+        self._refuses_pages = doors.keys is None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        method = scope["method"]
+        handler = self._handlers.get(method)
+        if handler is None:
+            await send_answer(send, self._unhandled(method), without_content=method == "OPTIONS")
+            return
+        headers = dict(scope["headers"])
+        try:
+            if self._refuses_pages:
+                refuse_foreign_page(headers)
+            if self._keys is None:
+                admitted = _ANYBODY
+            else:
+                authorization = headers.get(b"authorization")
+                admitted = await self._keys.admit(None if authorization is None else authorization.decode("latin-1"))
+            with admitted:
+                answer = await handler(HttpCall(scope, receive, headers, admitted, self._max_bytes))
+                if isinstance(answer, Events):
+                    await send_events(receive, send, answer)
+                else:
+                    await send_answer(send, answer, without_content=method == "HEAD")
+        except ClientLeft:
+            return
+        except TooLarge as error:
+            unread = answer_to(error)
+            await send_unread(receive, send, unread, max_bytes=self._max_bytes, timeout_s=LINGER_S)
+        except Exception as error:  # noqa: BLE001 - a traceback's message may hold the text, so it goes nowhere
+            await send_answer(send, answer_to(error), without_content=method == "HEAD")
+
+    def _unhandled(self, method: str) -> Answer:
+        if method == "OPTIONS":
+            return Answer(204, b"", [self._allow])
+        allowed = self._allow[1].decode()
+        return refused(405, f"This path takes {allowed}. Use one of them.", headers=[self._allow])
