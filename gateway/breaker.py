@@ -5,7 +5,6 @@ Speaks to no endpoint and reads no clock of its own. Threads may share one.
 
 import threading
 from collections.abc import Callable
-from typing import Literal, Self
 
 
 class Breaker:
@@ -53,7 +52,7 @@ class Breaker:
             return max(0.0, self._opened_at_s + self._break_s - self._clock())
 
     def admit(self) -> "Passage | None":
-        """A call's passage, or None where the call is turned away."""
+        """A call's passage, or None where the call is turned away. Whoever takes it says how the call ended."""
         with self._lock:
             if self._turns_away():
                 return None
@@ -62,59 +61,63 @@ class Breaker:
                 self._probe = passage
             return passage
 
-    def count_failure(self) -> None:
-        """A call that had been let through, and counted as answered, has failed after all."""
-        passage = self.admit()
-        if passage is not None:
-            passage.failed()
-
     def _turns_away(self) -> bool:
         if self._opened_at_s is None:
             return False
         return self._probe is not None or self._clock() < self._opened_at_s + self._break_s
 
-    def _ended(self, passage: "Passage", outcome: Literal["succeeded", "failed", "left"]) -> None:
+    def _answered(self, passage: "Passage", *, is_whole: bool) -> None:
+        with self._lock:
+            if passage is self._probe:
+                self._probe, self._opened_at_s, self._n_failed = None, None, 0
+                self._n_changes += 1
+                passage.n_changes = self._n_changes
+            elif is_whole and passage.n_changes == self._n_changes:
+                self._n_failed = 0
+
+    def _failed(self, passage: "Passage") -> None:
         with self._lock:
             is_probe = passage is self._probe
-            if is_probe:
-                self._probe = None
-            elif passage.n_changes != self._n_changes:
+            if passage.n_changes != self._n_changes:
                 return  # begun before the circuit last opened or closed: it says nothing of the endpoint now
-            if outcome == "succeeded":
-                self._n_failed = 0
-                if is_probe:
-                    self._opened_at_s = None
-                    self._n_changes += 1
-            elif outcome == "failed":
-                self._n_failed += 1
-                if is_probe or self._n_failed >= self._break_after:
-                    self._opened_at_s = self._clock()
-                    self._n_failed = 0
-                    self._n_changes += 1
+            self._n_failed += 1
+            if is_probe or self._n_failed >= self._break_after:
+                self._probe, self._opened_at_s, self._n_failed = None, self._clock(), 0
+                self._n_changes += 1
+
+    def _left(self, passage: "Passage") -> None:
+        with self._lock:
+            if passage is self._probe:
+                self._probe = None
 
 
 class Passage:
-    """One call that was let through; as a context, a call that ends without a word has said nothing of the endpoint."""
+    """One call that was let through. How it ended is said once; what is said later does not count."""
 
     def __init__(self, breaker: Breaker, n_changes: int) -> None:
         self._breaker, self.n_changes = breaker, n_changes
         self._has_ended = False
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._end("left")
+    def began(self) -> None:
+        """The endpoint has begun to answer: enough for a probe to close the circuit, not to forgive failures."""
+        if not self._has_ended:
+            self._breaker._answered(self, is_whole=False)
 
     def succeeded(self) -> None:
         """The endpoint answered."""
-        self._end("succeeded")
+        if self._ends():
+            self._breaker._answered(self, is_whole=True)
 
     def failed(self) -> None:
         """It did not."""
-        self._end("failed")
+        if self._ends():
+            self._breaker._failed(self)
 
-    def _end(self, outcome: Literal["succeeded", "failed", "left"]) -> None:
-        if not self._has_ended:
-            self._has_ended = True
-            self._breaker._ended(self, outcome)
+    def left(self) -> None:
+        """Nobody waited for the end: it says nothing of the endpoint."""
+        if self._ends():
+            self._breaker._left(self)
+
+    def _ends(self) -> bool:
+        is_first, self._has_ended = not self._has_ended, True
+        return is_first

@@ -4,32 +4,24 @@ Keys come from the environment and go into one header; neither they nor any text
 """
 
 import asyncio
-import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeVar
 
-import aiohttp
 from yarl import URL
 
 from core.call_record import CallRecord
-from core.pacing import seconds_to_wait
-from gateway.breaker import Breaker
+from gateway.breaker import Breaker, Passage
 from gateway.retrying import Waits, insist
 from gateway.upstream_account import Account
-from gateway.upstream_connections import Connections, TooLarge, failure_kind, read_whole
 from gateway.upstream_endpoint import Endpoint, usage_of
+from gateway.upstream_exchange import Exchange
 from gateway.upstream_failure import UpstreamFailure
-from gateway.upstream_reply import error_in, for_client, is_completion, read_object, status_of, write_object
+from gateway.upstream_reply import is_completion
 from gateway.upstream_stream import StreamRules, UpstreamStream
 
 __all__ = ["Completion", "Embeddings", "Endpoint", "Upstream", "UpstreamFailure", "UpstreamStream"]
-
-MAX_REPLY_BYTES = 64 * 2**20
-"""A larger reply is refused."""
-
-_MAX_ERROR_BYTES = 2**16
 
 T = TypeVar("T")
 
@@ -49,6 +41,13 @@ class Embeddings(NamedTuple):
 
     body: bytes
     call: CallRecord
+
+
+class Turn(NamedTuple):
+    """One attempt that was let through, and the time of the event loop until which it may take."""
+
+    passage: Passage
+    until_s: float
 
 
 class Upstream:
@@ -74,11 +73,12 @@ class Upstream:
     ) -> None:
         self.endpoint = endpoint
         self.name = endpoint.name
-        self._chat_url = URL(endpoint.url("/chat/completions"))
-        self._embeddings_url = URL(endpoint.url("/embeddings"))
-        self._connections = Connections(endpoint, endpoint.headers())
+        self._chat_url = URL(endpoint.url("/chat/completions"), encoded=True)
+        self._embeddings_url = URL(endpoint.url("/embeddings"), encoded=True)
+        self._exchange = Exchange(endpoint, now)
         self._breaker = Breaker(break_after=endpoint.break_after, break_s=endpoint.break_s, clock=clock)
-        self._now, self._waits = now, waits or Waits(random.Random())
+        self._waits = waits or Waits()
+        self._counts_streams = True
 
     @property
     def is_open(self) -> bool:
@@ -89,51 +89,67 @@ class Upstream:
         """The endpoint's completion of the body, in which only `model` is changed.
 
         Args:
-            body: the request.
-            max_attempts: where the endpoint's own settings allow more.
+            body: the request; it asks for no stream.
+            max_attempts: the most, where the endpoint's own settings allow more.
 
         Raises:
             UpstreamFailure: no completion came: out of reach, too slow, an error status, or a malformed reply.
         """
         account = Account(self.endpoint)
-        content = self._content({**body, "model": self.name})
+        content = self._exchange.content({**body, "model": self.name})
 
-        async def attempt(until_s: float) -> dict[str, Any]:
-            async with await self._post(self._chat_url, content, until_s) as response:
-                return self._checked(read_object(await self._read(response, until_s)))
+        async def attempt(turn: Turn) -> dict[str, Any]:
+            _, reply = await self._exchange.ask(self._chat_url, content, until_s=turn.until_s)
+            if not is_completion(reply):
+                raise UpstreamFailure(self.name, "malformed_reply")
+            turn.passage.succeeded()
+            return reply
 
         reply = await self._insist(attempt, account, max_attempts)
         account.usage = usage_of(reply)
         call = account.record()
-        assert call.latency_ms is not None
-        return Completion(self.name, reply, call.cost_usd, call.latency_ms, call)
+        return Completion(self.name, reply, call.cost_usd, account.elapsed_ms, call)
 
     async def open_stream(self, body: Mapping[str, Any], *, max_attempts: int | None = None) -> UpstreamStream:
         """The endpoint's answer as it comes, once its first event is there; whoever asks closes it.
 
-        In the body `model` and `stream` are set, and usage is asked for; a client that did not ask sees none.
+        In the body `model` and `stream` are set, and usage is asked for; a client that did not ask sees none. An
+        endpoint that refuses `stream_options` is asked once more without, and not counted from then on.
 
         Raises:
             UpstreamFailure: no first event came; nothing has been passed on.
         """
         account = Account(self.endpoint)
-        options = body.get("stream_options")
-        hides_usage = not (isinstance(options, Mapping) and options.get("include_usage") is True)
-        wanted = {"stream_options": {**(options or {}), "include_usage": True}} if _is_options(options) else {}
-        content = self._content({**body, "model": self.name, "stream": True, **wanted})
-        rules = StreamRules(self.endpoint.timeout_s, hides_usage, self._breaker.count_failure)
+        options = body.get("stream_options", {})
+        is_asked_for = isinstance(options, Mapping) and options.get("include_usage") is True
+        plain = {**body, "model": self.name, "stream": True}
+        adds_options = not is_asked_for and isinstance(options or {}, Mapping)
 
-        async def attempt(until_s: float) -> UpstreamStream:
+        async def opened(turn: Turn, asked: Mapping[str, Any]) -> UpstreamStream:
             first_s = self.endpoint.first_token_timeout_s
-            if first_s is not None:
-                until_s = min(until_s, asyncio.get_running_loop().time() + first_s)
-            response = await self._post(self._chat_url, content, until_s)
+            loop_s = asyncio.get_running_loop().time()
+            until_s = turn.until_s if first_s is None else min(turn.until_s, loop_s + first_s)
+            response = await self._exchange.post(self._chat_url, self._exchange.content(asked), until_s=until_s)
+            rules = StreamRules(self.endpoint.timeout_s, hides_usage=not is_asked_for, passage=turn.passage)
             stream = UpstreamStream(response, account, rules)
             try:
                 await stream.begin(until_s=until_s)
             except BaseException:
                 response.close()
                 raise
+            return stream
+
+        async def attempt(turn: Turn) -> UpstreamStream:
+            if not (adds_options and self._counts_streams):
+                return await opened(turn, plain)
+            try:
+                return await opened(turn, {**plain, "stream_options": {**(options or {}), "include_usage": True}})
+            except UpstreamFailure as failure:
+                if not failure.refuses_usage:
+                    raise
+            account.n_attempts += 1
+            stream = await opened(turn, plain)
+            self._counts_streams = False
             return stream
 
         return await self._insist(attempt, account, max_attempts)
@@ -145,110 +161,45 @@ class Upstream:
             UpstreamFailure: none came.
         """
         account = Account(self.endpoint)
-        content = self._content(body)
+        content = self._exchange.content(body)
 
-        async def attempt(until_s: float) -> bytes:
-            async with await self._post(self._embeddings_url, content, until_s) as response:
-                found = await self._read(response, until_s)
-                reply = self._refused_if_error(read_object(found))
-                if not isinstance(reply.get("data"), list):
-                    raise UpstreamFailure(self.name, "malformed_reply")
-                account.usage = usage_of(reply)._replace(n_output=0)
-                return found
+        async def attempt(turn: Turn) -> bytes:
+            found, reply = await self._exchange.ask(self._embeddings_url, content, until_s=turn.until_s)
+            if not isinstance(reply.get("data"), list):
+                raise UpstreamFailure(self.name, "malformed_reply")
+            account.usage = usage_of(reply)._replace(n_output=0)
+            turn.passage.succeeded()
+            return found
 
         found = await self._insist(attempt, account, max_attempts)
         return Embeddings(found, account.record())
 
     async def aclose(self) -> None:
         """Close this event loop's connections."""
-        await self._connections.aclose()
+        await self._exchange.connections.aclose()
 
-    async def _insist(self, attempt: Callable[[float], Awaitable[T]], account: Account, max_attempts: int | None) -> T:
+    async def _insist(self, attempt: Callable[[Turn], Awaitable[T]], account: Account, max_attempts: int | None) -> T:
         until_s = asyncio.get_running_loop().time() + self.endpoint.timeout_s
 
         async def admitted() -> T:
             passage = self._breaker.admit()
             if passage is None:
-                raise UpstreamFailure(self.name, "circuit_open", retry_after_s=self._breaker.wait_s)
+                raise UpstreamFailure(self.name, "circuit_open", retry_after_s=self._breaker.wait_s or None)
             account.n_attempts += 1
-            with passage:
-                try:
-                    found = await attempt(until_s)
-                except UpstreamFailure as failure:
-                    (passage.failed if failure.is_outage else passage.succeeded)()
-                    raise
-                passage.succeeded()
-                return found
+            try:
+                return await attempt(Turn(passage, until_s))
+            except UpstreamFailure as failure:
+                (passage.failed if failure.is_outage else passage.succeeded)()
+                raise
+            except BaseException:
+                passage.left()
+                raise
 
         most = self.endpoint.max_retries + 1
+        if max_attempts is not None:
+            most = max(1, min(most, max_attempts))
         try:
-            return await insist(
-                admitted, max_attempts=min(most, max_attempts or most), until_s=until_s, waits=self._waits
-            )
+            return await insist(admitted, max_attempts=most, until_s=until_s, waits=self._waits)
         except UpstreamFailure as failure:
             failure.call = account.record(failure.kind)
             raise
-
-    async def _post(self, url: URL, content: bytes, until_s: float) -> aiohttp.ClientResponse:
-        """The response to it, if its status is 200."""
-        try:
-            async with asyncio.timeout_at(until_s):
-                response = await self._connections.post(url, content)
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise UpstreamFailure(self.name, failure_kind(error)) from None
-        if response.status == 200:
-            return response
-        async with response:
-            raise await self._refusal(response, until_s)
-
-    async def _refusal(self, response: aiohttp.ClientResponse, until_s: float) -> UpstreamFailure:
-        status, envelope = response.status, None
-        try:
-            async with asyncio.timeout_at(until_s):
-                reply = read_object(await read_whole(response, _MAX_ERROR_BYTES))
-            envelope = error_in(reply) if reply is not None else None
-        except (aiohttp.ClientError, OSError, TimeoutError, TooLarge):
-            response.close()
-        wait_s = seconds_to_wait(response.headers.get("retry-after"), now=self._now())
-        return UpstreamFailure(
-            self.name,
-            f"status_{status}",
-            status=status,
-            envelope=for_client(envelope, status),
-            retry_after_s=wait_s or None,
-        )
-
-    async def _read(self, response: aiohttp.ClientResponse, until_s: float) -> bytes:
-        try:
-            async with asyncio.timeout_at(until_s):
-                return await read_whole(response, MAX_REPLY_BYTES)
-        except TooLarge:
-            response.close()
-            raise UpstreamFailure(self.name, "reply_too_large") from None
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise UpstreamFailure(self.name, failure_kind(error)) from None
-
-    def _checked(self, reply: dict[str, Any] | None) -> dict[str, Any]:
-        reply = self._refused_if_error(reply)
-        if not is_completion(reply):
-            raise UpstreamFailure(self.name, "malformed_reply")
-        return reply
-
-    def _refused_if_error(self, reply: dict[str, Any] | None) -> dict[str, Any]:
-        if reply is None:
-            raise UpstreamFailure(self.name, "malformed_reply")
-        error = error_in(reply)
-        if error is None:
-            return reply
-        status = status_of(error)
-        raise UpstreamFailure(self.name, "error_in_reply", status=status, envelope=for_client(error, status))
-
-    def _content(self, body: Mapping[str, Any]) -> bytes:
-        try:
-            return write_object(body)
-        except (TypeError, ValueError, RecursionError):
-            raise UpstreamFailure(self.name, "body_not_json") from None
-
-
-def _is_options(options: object) -> bool:
-    return options is None or isinstance(options, Mapping)

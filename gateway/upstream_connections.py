@@ -20,6 +20,10 @@ _COPIED_BYTES = 2**20
 """A larger body is handed to aiohttp as a file, which it sends piece by piece."""
 
 
+BROKEN = (aiohttp.ClientError, OSError, TimeoutError)
+"""What a request may raise on its way; `failure_kind` names each."""
+
+
 class TooLarge(Exception):
     """A reply is larger than what is read."""
 
@@ -35,7 +39,7 @@ class Connections:
         """Send it; returns when the reply's headers are there. Whoever calls closes the response.
 
         Raises:
-            aiohttp.ClientError, OSError, TimeoutError: `failure_kind` names them.
+            BROKEN: no reply came.
         """
         data = content if len(content) <= _COPIED_BYTES else io.BytesIO(content)
         return await (await self._session()).post(url, data=data, allow_redirects=False)
@@ -84,7 +88,7 @@ async def read_whole(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
 
     Raises:
         TooLarge: it is larger; nothing more of it is read.
-        aiohttp.ClientError, OSError, TimeoutError: `failure_kind` names them.
+        BROKEN: it did not come whole.
     """
     parts: list[bytes] = []
     n_bytes = 0

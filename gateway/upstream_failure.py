@@ -17,7 +17,8 @@ class UpstreamFailure(UpstreamError):
     """The endpoint did not give a completion. `kind` is a slug; `status` and `envelope` are for the client.
 
     `envelope` is the upstream's own error body, kept only where the client can act on it. `call` is what goes on
-    record, `retry_after_s` how long the endpoint wants to be left alone; docs/gateway/upstreams.md lists the kinds.
+    record, `retry_after_s` how long the endpoint wants to be left alone; docs/gateway/upstreams.md lists the
+    kinds. `refuses_usage`: the endpoint refused to count the tokens of a stream.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class UpstreamFailure(UpstreamError):
         self.model, self.kind, self.status = model, kind, status
         self.envelope, self.retry_after_s = envelope, retry_after_s
         self.call = call or CallRecord(model=model, outcome=kind)
+        self.refuses_usage = False
         super().__init__(f"Model '{model}' did not answer ({kind}). Check its endpoint and the gateway's settings.")
 
     @property

@@ -23,7 +23,7 @@ def read_object(content: bytes) -> dict[str, Any] | None:
     ({'a': 1.5}, None, None, None)
     """
     try:
-        found = json.loads(content.decode(), parse_constant=_refuse_constant, parse_float=_finite)
+        found = _READER.decode(content.decode())
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
@@ -101,5 +101,6 @@ def _finite(text: str) -> float:
     return number
 
 
+_READER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
 _TO_UTF8 = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 _TO_ASCII = json.JSONEncoder(allow_nan=False, separators=(",", ":"))

@@ -7,15 +7,15 @@ asked for is taken out. Everything else stays as it came.
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable
 from typing import Any, NamedTuple, Self
 
 import aiohttp
 
 from core.call_record import CallRecord
+from gateway.breaker import Passage
 from gateway.sse import Event, EventReader, EventTooLarge
 from gateway.upstream_account import Account
-from gateway.upstream_connections import TooLarge, failure_kind, read_whole
+from gateway.upstream_connections import BROKEN, TooLarge, failure_kind, read_whole
 from gateway.upstream_endpoint import usage_of
 from gateway.upstream_failure import UpstreamFailure
 from gateway.upstream_reply import error_in, for_client, read_object, status_of, write_object
@@ -37,12 +37,12 @@ class StreamRules(NamedTuple):
     Attributes:
         timeout_s: longest wait for an event after the first one.
         hides_usage: the client did not ask for it.
-        on_failure: is told when the stream fails after its first event.
+        passage: is told how the stream ended.
     """
 
     timeout_s: float
     hides_usage: bool
-    on_failure: Callable[[], None] = lambda: None
+    passage: Passage
 
 
 class UpstreamStream:
@@ -82,12 +82,8 @@ class UpstreamStream:
             if self._is_done:
                 await self._end()
                 raise StopAsyncIteration
-            loop = asyncio.get_running_loop()
-            try:
-                await self._fill(until_s=min(loop.time() + self._rules.timeout_s, self._until_s))
-            except UpstreamFailure:
-                self._rules.on_failure()
-                raise
+            loop_s = asyncio.get_running_loop().time()
+            await self._fill(until_s=min(loop_s + self._rules.timeout_s, self._until_s))
         return self._ready.popleft()
 
     async def begin(self, *, until_s: float) -> None:
@@ -100,11 +96,13 @@ class UpstreamStream:
             await self._refuse_json(until_s)
         await self._fill(until_s=until_s)
         self._account.first_token_ms = self._account.elapsed_ms
+        self._rules.passage.began()
 
     async def aclose(self) -> None:
         """Leave the stream; one that has not ended is on record as left by the client."""
         if self._final is None:
             self._finish("ok" if self._is_done else "client_left")
+            self._rules.passage.left()
         self._response.close()
 
     async def _fill(self, *, until_s: float) -> None:
@@ -119,9 +117,10 @@ class UpstreamStream:
                         self._take_end("malformed_stream")
         except EventTooLarge:
             raise self._failed("event_too_large") from None
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        except BROKEN as error:
             kind = failure_kind(error)
-            self._take_end("timeout" if kind == "timeout" else "stream_broken")
+            has_begun = self._account.first_token_ms is not None
+            self._take_end("stream_broken" if has_begun and kind != "timeout" else kind)
 
     def _take(self, event: Event) -> None:
         if self._is_done:
@@ -170,7 +169,8 @@ class UpstreamStream:
     async def _end(self) -> None:
         """Read what follows `[DONE]`, which is nothing, so that the connection can serve the next request."""
         self._finish("ok")
-        with contextlib.suppress(aiohttp.ClientError, OSError, TimeoutError):
+        self._rules.passage.succeeded()
+        with contextlib.suppress(*BROKEN):
             async with asyncio.timeout(_REST_S):
                 if not await self._response.content.readany():
                     return
@@ -178,7 +178,7 @@ class UpstreamStream:
 
     async def _refuse_json(self, until_s: float) -> None:
         reply = None
-        with contextlib.suppress(aiohttp.ClientError, OSError, TimeoutError, TooLarge):
+        with contextlib.suppress(*BROKEN, TooLarge):
             async with asyncio.timeout_at(until_s):
                 reply = read_object(await read_whole(self._response, _MAX_ERROR_BYTES))
         error = error_in(reply) if reply is not None else None
@@ -193,4 +193,6 @@ class UpstreamStream:
 
     def _failed(self, kind: str, **about: Any) -> UpstreamFailure:  # noqa: ANN401 - as the failure takes them
         self._response.close()
-        return UpstreamFailure(self.model, kind, call=self._finish(kind), **about)
+        failure = UpstreamFailure(self.model, kind, call=self._finish(kind), **about)
+        (self._rules.passage.failed if failure.is_outage else self._rules.passage.succeeded)()
+        return failure
