@@ -28,11 +28,18 @@ IDLE_S = 30.0
 MOST_STUCK = 4
 """Threads that may hang in one bundle's scoring; its later requests are late until one of them comes back."""
 
+_STUCK_AFTER = 0.9
+"""Share of a late request's time after which the batch under way is taken to hang."""
+
 _LIKE_LENGTH = 2.0
 """Texts are scored together up to this ratio of their lengths, since a batch is padded to its longest."""
 
 _SHORT_CHARS = 100
 """Texts below this length are alike."""
+
+_PASS_CHARS = 2000
+"""Characters that are scored together at most, unless one text alone has more. Past some 500 tokens a pass through a
+network takes as long a text as one by one, or longer, and the first text would wait for the last one's answer."""
 
 
 class _Job(NamedTuple):
@@ -78,6 +85,9 @@ class Scorer:
         try:
             async with asyncio.timeout(timeout_s):
                 return await job.result
+        except asyncio.CancelledError:  # the caller's own clock may be the faster one
+            self._replace_if_stuck(lane, timeout_s)
+            raise
         except TimeoutError:
             if not job.result.cancelled():
                 return job.result.result()  # it came in the last moment, or is an error of the bundle's own
@@ -87,9 +97,8 @@ class Scorer:
     def close(self, timeout_s: float = 5.0) -> None:
         """Score what waits, then end the threads; a later call starts them again."""
         with self._lock:
-            lanes = [*self._lanes.values(), *self._stuck]
+            lanes = list(self._lanes.values())
             self._lanes.clear()
-            self._stuck.clear()
             for lane in lanes:
                 lane.is_open = False
                 lane.has_work.notify()
@@ -111,7 +120,9 @@ class Scorer:
         with self._lock:
             self._stuck = [one for one in self._stuck if one.thread.is_alive()]
             is_in_charge = self._lanes.get(id(lane.bundle)) is lane
-            if not is_in_charge or lane.busy_since is None or time.monotonic() - lane.busy_since < timeout_s:
+            if not is_in_charge or lane.busy_since is None:
+                return
+            if time.monotonic() - lane.busy_since < _STUCK_AFTER * timeout_s:
                 return
             if sum(one.bundle is lane.bundle for one in self._stuck) >= MOST_STUCK:
                 return
@@ -170,12 +181,15 @@ def _of_like_length(jobs: Sequence[_Job]) -> Iterator[list[_Job]]:
     """The jobs in groups, the shortest texts first."""
     group: list[_Job] = []
     for job in sorted(jobs, key=lambda job: len(job.text)):
-        if group and len(job.text) > _LIKE_LENGTH * max(len(group[0].text), _SHORT_CHARS):
+        n_chars = len(job.text)
+        # The longest one, which is the last, counts for each, as a batch is padded to it.
+        if group and (
+            n_chars > _LIKE_LENGTH * max(len(group[0].text), _SHORT_CHARS) or n_chars * (len(group) + 1) > _PASS_CHARS
+        ):
             yield group
             group = []
         group.append(job)
-    if group:
-        yield group
+    yield group
 
 
 def _score(bundle: RoutingBundle, jobs: Sequence[_Job]) -> None:
