@@ -66,7 +66,7 @@ def create_key(connection: sa.Connection, wanted: WantedKey, *, by: Actor, now: 
     identifier = secrets.token_hex(6)
     key = f"pk_{identifier}_{secrets.token_urlsafe(SECRET_BYTES)}"
     domains = None if wanted.domains is None else sorted(set(wanted.domains))
-    values = {
+    values: dict[str, object] = {
         "id": identifier,
         "name": name,
         "key_sha256": sha256_of(key),
@@ -111,7 +111,7 @@ def revoke_key(connection: sa.Connection, identifier: str, reason: str, *, by: A
             f"The key '{identifier}' was revoked on {found[0].revoked_at.date()}. Nothing is left to do."
         )
     connection.execute(KEYS.update().where(KEYS.c.id == identifier).values(revoked_at=now))
-    details = {"name": found[0].name, "reason": reason, "open_store": by.at_open_command_line}
+    details: dict[str, Detail] = {"name": found[0].name, "reason": reason, "open_store": by.at_open_command_line}
     append_in(connection, by.name, "key.revoke", identifier, details, now=now)
     return found[0]
 
