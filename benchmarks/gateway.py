@@ -1,185 +1,160 @@
-"""How much time the gateway adds: the same client, directly and through the gateway, on loopback.
+"""What the gateway adds to a request, and how many it answers, beside LiteLLM's proxy and RouteLLM's server path.
 
-    python -m benchmarks.gateway [--bundle FOLDER] [--requests 300] [--json]
+    python -m benchmarks.gateway [--peers FOLDER] [--rounds 5] [--clients 16 --clients 128] [--quick] [--json]
 
-Upstream and gateway run in processes of their own. Without --bundle the router is a stub that answers at once, so the
-figure is the gateway's own share: routing loop, recheck of the answer, and the decision written to SQLite.
+Real HTTP on loopback: a stub upstream that answers at once, one light client for all, every server as its user starts
+it (`preceptor serve` with a bundle folder, a SQLite store and keys). A server with one worker has one processor to
+itself as far as we can say; stub and client share another. Everything is measured in turns, so ratios hold on a busy
+machine where times do not. Without --peers the other servers are left out; with it they are installed into FOLDER the
+first time, in an environment that is never imported into ours.
 """
 
-import argparse
 import json
-import multiprocessing
-import statistics
-import tempfile
-import time
-from contextlib import contextmanager
-from multiprocessing.connection import Connection
+import os
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
 
-    import httpx2
+import click
 
-BODY = {"messages": [{"role": "user", "content": "Code this diagnosis in ICD-10-CM: Fear of women"}]}
-REPLY = {
-    "id": "chatcmpl-1",
-    "object": "chat.completion",
-    "created": 0,
-    "model": "stub",
-    "choices": [{"index": 0, "message": {"role": "assistant", "content": "Code: F40.291"}, "finish_reason": "stop"}],
-    "usage": {"prompt_tokens": 20, "completion_tokens": 10, "total_tokens": 30},
-}
+from benchmarks.gateways import bars, neighbours, peers
+from benchmarks.gateways import preceptor_server as ours
+from benchmarks.gateways.client import Target
+from benchmarks.gateways.contest import DIRECT, Contender, Size, measure
+from benchmarks.gateways.servers import Server, Start, running, stub, temporary_folder
+
+MESSAGES = [{"role": "user", "content": "Code this diagnosis in ICD-10-CM: Fear of women"}]
+RIGHT = b"Code: F40"
+SLOW_UPSTREAM_MS, SLOW_EMBEDDING_MS = 2000, 200
 
 
-def main() -> None:
+@click.command(help=__doc__)
+@click.option("--peers", "peers_folder", type=click.Path(path_type=Path), help="Where the other servers are installed.")
+@click.option("--rounds", default=5, show_default=True)
+@click.option("--requests", default=200, show_default=True, help="With one client, a round.")
+@click.option("--seconds", default=3.0, show_default=True, help="With several clients, a round.")
+@click.option("--clients", multiple=True, type=int, default=(16, 128), show_default=True)
+@click.option("--only", multiple=True, help="Servers by name; all when unset.")
+@click.option("--quick", is_flag=True, help="One round of few requests: does it run?")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object with every figure.")
+def main(**asked: Any) -> None:  # noqa: ANN401 - options
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--bundle", type=Path, help="a bundle folder; unset means a stub router")
-    parser.add_argument("--requests", type=int, default=300, help="timed requests of each kind")
-    parser.add_argument("--json", action="store_true", help="one JSON object")
-    asked = parser.parse_args()
+    size = Size(asked["rounds"], asked["requests"], asked["seconds"], asked["clients"])
+    if asked["quick"]:
+        size = Size(rounds=1, requests=40, seconds=1.0, clients=size.clients)
+    server_cpus, our_cpus = split_cpus()
+    os.sched_setaffinity(0, our_cpus)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(temporary_folder()))
+        upstream = stack.enter_context(stub(our_cpus))
+        report: dict[str, Any] = {"size": vars(size), "load_average": os.getloadavg()[0]}
+        contest = Contest(stack, folder, upstream, server_cpus)
+        contest.add_ours(asked["only"])
+        if asked["peers_folder"] is not None:
+            contest.add_peers(peers.build(asked["peers_folder"].absolute()), asked["only"])
+            report["litellm"] = peers.LITELLM
+        report["figures"] = measure(contest.contenders, size)
+        report["servers"] = {one.name: weigh(one.server) for one in contest.contenders if one.server}
+        report["neighbours"] = contest.neighbours(size)
+    report["bars"] = bars.of(report)
+    print(json.dumps(report) if asked["as_json"] else bars.table(report))
 
-    import httpx2
 
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        process(serve_stub) as upstream,
-        process(serve_gateway, upstream, folder, asked.bundle) as gateway,
-        httpx2.Client() as client,
-    ):
-        started = time.perf_counter()
-        name = ask(client, gateway, "auto").headers["x-preceptor-model"]
-        first_ms = (time.perf_counter() - started) * 1000
-        kinds = {"direct": (upstream, "stub"), "gateway": (gateway, "router-mf-1")}
-        latencies_ms = timed(client, kinds, asked.requests)
-    figures = {kind: percentiles(values) for kind, values in latencies_ms.items()}
-    added = statistics.median(latencies_ms["gateway"]) - statistics.median(latencies_ms["direct"])
-    result = {
-        "router": str(asked.bundle or "stub"),
-        "requests": asked.requests,
-        **figures,
-        "added_p50_ms": round(added, 2),
-        "first_request_ms": round(first_ms, 1),
-        "first_answered_by": name,
+class Contest:
+    """The servers of one run, all started, and their contenders."""
+
+    def __init__(self, stack: ExitStack, folder: Path, upstream: str, cpus: frozenset[int]) -> None:
+        self.stack, self.folder, self.upstream, self.cpus = stack, folder, upstream, cpus
+        self.python: Path | None = None
+        target = Target(f"{upstream}/v1", {"model": "weak-model", "messages": MESSAGES}, expected=RIGHT)
+        self.contenders = [Contender(DIRECT, target, _streamed(target))]
+
+    def add_ours(self, only: tuple[str, ...]) -> None:
+        """Our gateway with a static table, with the pack's recheck, with MiniLM, and with two workers."""
+        static = ours.make_bundle(self.folder / "static", "static")
+        minilm = ours.make_bundle(self.folder / "minilm", "minilm")
+        for setup in (
+            ours.Setup("static", static, cpus=self.cpus),
+            ours.Setup("static_recheck", static, is_rechecked=True, cpus=self.cpus),
+            ours.Setup("minilm", minilm, cpus=self.cpus),
+            ours.Setup("static_2_workers", static, workers=2),
+        ):
+            if not only or setup.name in only:
+                self._add(*self._gateway(setup, weak=f"{self.upstream}/v1", strong=f"{self.upstream}/v1"), "auto")
+
+    def add_peers(self, python: Path, only: tuple[str, ...]) -> None:
+        """LiteLLM's proxy and RouteLLM's path."""
+        self.python = python
+        headers = {"authorization": f"Bearer {peers.LITELLM_KEY}"}
+        if not only or "litellm" in only:
+            start = peers.litellm_proxy(python, self.folder, self.upstream, self.cpus)
+            self._add(self._start(start), headers, "weak-model")
+        if not only or "routellm_path" in only:
+            start = peers.routellm_path(python, self.folder, self.upstream, self.cpus)
+            self._add(self._start(start), {}, "router-mf-1.0")
+
+    def neighbours(self, size: Size) -> dict[str, Any]:
+        """Fast requests beside a slow upstream and beside a slow router; load under a slow embedding."""
+        command = (ours.COMMAND[0], "-m", "benchmarks.gateways.slow_router")
+        setup = ours.Setup("slow_neighbours", self.folder / "static", command=command, cpus=self.cpus)
+        if not setup.bundle.exists():
+            return {}
+        slow = f"{self.upstream}/after/{SLOW_UPSTREAM_MS}/v1"
+        server, headers = self._gateway(setup, weak=f"{self.upstream}/v1", strong=slow)
+        auto = Target(server.url, {"model": "auto", "messages": MESSAGES}, headers, RIGHT)
+        fast, strong = (neighbours.with_model(auto, name) for name in (ours.WEAK, ours.STRONG))
+        n = max(50, size.requests)
+        found: dict[str, Any] = {
+            "slow_upstream": neighbours.beside(fast, strong, rounds=size.rounds, requests=n),
+            "slow_router": neighbours.beside(fast, auto, rounds=size.rounds, requests=n),
+            "slow_embedding_per_second": {"ours": neighbours.throughput(auto, seconds=2 * size.seconds)},
+        }
+        if self.python is not None:
+            start = peers.routellm_path(
+                self.python, self.folder, self.upstream, self.cpus, embedding_ms=SLOW_EMBEDDING_MS
+            )
+            body = {"model": "router-mf-1.0", "messages": MESSAGES}
+            target = Target(self._start(start).url, body, expected=RIGHT)
+            found["slow_embedding_per_second"]["routellm_path"] = neighbours.throughput(
+                target, seconds=2 * size.seconds
+            )
+        return found
+
+    def _gateway(self, setup: ours.Setup, *, weak: str, strong: str) -> tuple[Server, dict[str, str]]:
+        start = ours.start_of(setup, self.folder, weak_url=weak, strong_url=strong)
+        key = ours.make_key(self.folder / f"{setup.name}.yaml")
+        return self._start(start), {"authorization": f"Bearer {key}"}
+
+    def _start(self, start: Start) -> Server:
+        return self.stack.enter_context(running(start))
+
+    def _add(self, server: Server, headers: dict[str, str], model: str) -> None:
+        target = Target(server.url, {"model": model, "messages": MESSAGES}, headers, RIGHT)
+        self.contenders.append(Contender(server.name, target, _streamed(target), server))
+
+
+def weigh(server: Server) -> dict[str, Any]:
+    """Memory after the load, time to ready, and heavy libraries that were loaded."""
+    return {
+        "ready_s": round(server.ready_s, 2),
+        "rss_mb": round(server.rss_mb(), 1),
+        "n_processes": len(server.pids()),
+        "heavy_libraries": server.loads("torch", "pandas", "pyarrow", "sklearn"),
     }
-    if asked.json:
-        print(json.dumps(result))
-        return
-    for kind, values in figures.items():
-        print(f"{kind:<8}", "  ".join(f"{name.removesuffix('_ms')} {value:7.2f} ms" for name, value in values.items()))
-    print(
-        f"added     p50 {added:7.2f} ms  ({asked.requests} requests of each kind in turns, router {result['router']})"
-    )
 
 
-def timed(client: "httpx2.Client", kinds: dict[str, tuple[str, str]], n_requests: int) -> dict[str, list[float]]:
-    """Latencies in ms of each kind of request, taken in turns so that both see the same machine."""
-    latencies_ms: dict[str, list[float]] = {kind: [] for kind in kinds}
-    for turn in range(n_requests + 20):
-        for kind, (url, model) in kinds.items():
-            started = time.perf_counter()
-            ask(client, url, model)
-            if turn >= 20:
-                latencies_ms[kind].append((time.perf_counter() - started) * 1000)
-    return latencies_ms
+def split_cpus() -> tuple[frozenset[int], frozenset[int]]:
+    """A processor for the server under test, and the others for stub and client; one for all where there is but one."""
+    cpus = sorted(os.sched_getaffinity(0))
+    return frozenset(cpus[:1]), frozenset(cpus[1:] or cpus)
 
 
-def ask(client: "httpx2.Client", url: str, model: str) -> "httpx2.Response":
-    """One request that must succeed."""
-    response = client.post(f"{url}/chat/completions", json={"model": model, **BODY})
-    response.raise_for_status()
-    return response
-
-
-def percentiles(latencies_ms: "Sequence[float]") -> dict[str, float]:
-    """p50, p95 and p99."""
-    cuts = statistics.quantiles(latencies_ms, n=100)
-    return {f"p{percent}_ms": round(cuts[percent - 1], 2) for percent in (50, 95, 99)}
-
-
-@contextmanager
-def process(target: Any, *arguments: object) -> "Iterator[str]":  # noqa: ANN401 - a function of any arguments
-    """The base URL of a server in a process of its own."""
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    server = context.Process(target=target, args=(theirs, *arguments), daemon=True)
-    server.start()
-    if not ours.poll(60):
-        raise TimeoutError(f"{target.__name__} did not start within 60 s")
-    try:
-        yield f"http://127.0.0.1:{ours.recv()}/v1"
-    finally:
-        server.terminate()
-        server.join()
-
-
-def serve_stub(ready: Connection) -> None:
-    """A model endpoint that always says the same."""
-    content = json.dumps(REPLY).encode()
-
-    async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI's own
-        assert scope["type"] == "http"
-        while (await receive()).get("more_body"):
-            pass
-        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": content})
-
-    serve(app, ready)
-
-
-def serve_gateway(ready: Connection, upstream_url: str, folder: str, bundle_folder: Path | None) -> None:
-    """The gateway before that endpoint, with the medical coding pack and a SQLite store."""
-    from core.store import open_store
-    from gateway.app import create_app
-    from gateway.attempts import Models
-    from gateway.deciding import FixedBundles
-    from gateway.decision_log import DecisionLog
-    from gateway.loop import RoutingLoop
-    from gateway.parts import InThread
-    from gateway.upstream import Endpoint, Upstream
-    from verifiers.assembling import Recheck
-    from verifiers.packs import checks_of
-
-    bundle: Any = StubRouter()
-    if bundle_folder is not None:
-        from models.bundle import load_bundle
-
-        bundle = load_bundle(bundle_folder)
-    weak, strong = (Upstream(Endpoint(name=name, base_url=upstream_url)) for name in (bundle.weak, bundle.strong))
-    loop = RoutingLoop(
-        models=Models(weak, strong),
-        source=FixedBundles({"mf": bundle}, Recheck(checks_of("medical_coding"))),
-        decisions=InThread(DecisionLog(open_store(f"sqlite:///{folder}/store.db"))),
-    )
-    serve(create_app(loop), ready)
-
-
-class StubRouter:
-    """A router that answers at once."""
-
-    weak, strong, sha256 = "weak", "strong", "0" * 64
-    thresholds: dict[str, float | None] = {"default": 0.5}  # noqa: RUF012 - never changed
-    certificate: dict[str, Any] | None = None
-
-    def probabilities(self, texts: "Sequence[str]", strata: "Sequence[str | None]" = ()) -> Any:  # noqa: ANN401 - an array, and numpy loads late
-        """0.1 a text."""
-        import numpy as np
-
-        return np.full(len(texts), 0.1)
-
-
-def serve(app: Any, ready: Connection) -> None:  # noqa: ANN401 - an ASGI application
-    """Run the app on a free port, and send the port."""
-    import uvicorn
-
-    from gateway.listening import listen
-
-    listening = listen("127.0.0.1", 0)
-    ready.send(listening.getsockname()[1])
-    uvicorn.Server(uvicorn.Config(app, log_level="error", access_log=False, lifespan="auto")).run(sockets=[listening])
+def _streamed(target: Target) -> Target:
+    # A stream holds the answer in pieces, so its end is what is looked for.
+    return Target(target.url, {**target.body, "stream": True}, target.headers, b"data: [DONE]")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,85 @@
+"""Our gateway as a user starts it: a YAML, a bundle folder, a SQLite store, a key, `preceptor serve`."""
+
+import importlib.metadata
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from benchmarks.gateways.servers import Start, free_port
+
+WEAK, STRONG = "weak-model", "strong-model"
+COMMAND = (sys.executable, "-c", "from core.cli import main; main()")
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What differs between the gateways that are measured."""
+
+    name: str
+    bundle: Path
+    is_rechecked: bool = False
+    """High stakes and the medical pack; else low stakes and no pack."""
+    workers: int = 1
+    command: tuple[str, ...] = COMMAND
+    """`preceptor`, or a program that does something to it before it starts."""
+    cpus: frozenset[int] | None = None
+
+
+def start_of(setup: Setup, folder: Path, *, weak_url: str, strong_url: str) -> Start:
+    """How that gateway is started; its settings and its store are written into `folder`."""
+    port = free_port()
+    path = write_settings(setup, folder, weak_url=weak_url, strong_url=strong_url)
+    command = [*setup.command, "serve", "--config", str(path), "--port", str(port)]
+    return Start(setup.name, command, port, "/health/ready", {}, folder, setup.cpus)
+
+
+def write_settings(setup: Setup, folder: Path, *, weak_url: str, strong_url: str, **changes: Any) -> Path:  # noqa: ANN401 - sections of settings
+    """The YAML of a gateway before two endpoints; `changes` replace whole sections."""
+    price = {"usd_per_million_input": 1.0, "usd_per_million_output": 2.0}
+    values: dict[str, Any] = {
+        "name": "benchmark",
+        "folder": str(folder / "runs"),
+        "store_url": f"sqlite:///{folder}/{setup.name}.db",
+        "mlflow": {"tracking_uri": f"sqlite:///{folder}/mlflow.db"},
+        "pair": {
+            "weak": {"name": WEAK, "base_url": weak_url, **price},
+            "strong": {"name": STRONG, "base_url": strong_url, **price},
+        },
+        "data": {"files": ["outcomes.jsonl"], "target_domains": ["medical_coding"]},
+        "verifiers": {"pack": "medical_coding", "stakes": "high"} if setup.is_rechecked else {"stakes": "low"},
+        "gateway": {"bundle": str(setup.bundle), "workers": setup.workers, **_keys()},
+        "threads": 1,
+        **changes,
+    }
+    path = folder / f"{setup.name}.yaml"
+    path.write_text(yaml.safe_dump(values))
+    return path
+
+
+def make_key(settings: Path, name: str = "benchmark") -> str:
+    """A key of the store, made as its user would."""
+    if "api_key_env" in _keys():
+        return os.environ.setdefault("BENCH_KEY", "k" * 40)
+    done = subprocess.run(
+        [*COMMAND, "key", "create", "--config", str(settings), name], capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise RuntimeError(f"`preceptor key create` failed: {done.stderr[-1000:]}")
+    return done.stdout.split()[-1]
+
+
+def make_bundle(folder: Path, encoder: str, *, seed: int = 0, threshold: float = 1.0) -> Path:
+    """A bundle, made in a process of its own so that this one stays light."""
+    command = [sys.executable, "-m", "benchmarks.gateways.bundles", str(folder), "--encoder", encoder]
+    subprocess.run([*command, "--seed", str(seed), "--threshold", str(threshold)], check=True, capture_output=True)
+    return folder
+
+
+def _keys() -> dict[str, str]:
+    commands = importlib.metadata.entry_points(group="preceptor.commands").names
+    return {"keys": "store"} if "key" in commands else {"api_key_env": "BENCH_KEY"}
