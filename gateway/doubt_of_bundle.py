@@ -25,7 +25,7 @@ class BundleSuspicion:
 
     def judge(self, case: Case) -> CheckResult:
         """Pass iff suspicion <= tau."""
-        suspicions = list(self._suspicions([(case.query.text, case.answer)]))
+        suspicions = list(self._suspicions([(case.query.routing_text, case.answer)]))
         suspicion = float(suspicions[0]) if len(suspicions) == 1 else math.nan
         suspicion = suspicion if 0.0 <= suspicion <= 1.0 else math.nan
         is_low = suspicion <= self._tau

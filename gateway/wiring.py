@@ -78,10 +78,10 @@ def _gauge_of(
     from verifiers.doubt.gauge import FunctionGauge, Sources, StackGauge
 
     def classifier(case: Case) -> float:
-        return float(bundle.suspicions([(case.query.text, case.answer)])[0])
+        return float(bundle.suspicions([(case.query.routing_text, case.answer)])[0])
 
     def router(case: Case) -> float:
-        return float(bundle.probabilities([case.query.text])[0])
+        return float(bundle.probabilities([case.query.routing_text])[0])
 
     has_classifier = getattr(bundle, "suspicion", None) is not None
     if verifiers.stack is None:

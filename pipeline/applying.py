@@ -52,7 +52,9 @@ def score_file(reference: str, source: Path, output: Path, *, tracking_uri: str)
     if faults:
         raise DataError(faults, "Mend these rows, then run the command again.")
     bundle = bundle_of(reference, tracking_uri=tracking_uri)
-    probabilities = bundle.probabilities([query.text for query in queries], [query.stratum_name for query in queries])
+    probabilities = bundle.probabilities(
+        [query.routing_text for query in queries], [query.stratum_name for query in queries]
+    )
     partial = output.with_name(output.name + ".partial")
     partial.write_text("".join(f"{probability:.6f}\n" for probability in probabilities), encoding="ascii")
     partial.replace(output)

@@ -134,13 +134,13 @@ def probabilities_of(bundle: Bundle, judged: Judged) -> Float[np.ndarray, " n"]:
 def _read_by(judged: Judged) -> tuple[list[str], list[str]]:
     """Text and stratum of each row."""
     queries = [row.query for row in judged.rows]
-    return [query.text for query in queries], [query.stratum_name for query in queries]
+    return [query.routing_text for query in queries], [query.stratum_name for query in queries]
 
 
 def seen_by(bundle: Bundle, judged: Judged) -> Bool[np.ndarray, " n"] | None:
     """Which rows' questions the bundle was made from; None where it does not say."""
     seen = bundle.papers.seen
-    return None if seen is None else seen.contains([row.query.text for row in judged.rows])
+    return None if seen is None else seen.contains([row.query.routing_text for row in judged.rows])
 
 
 def curve_on(

@@ -111,7 +111,7 @@ def _prioritise(
         raise PreceptorError("The store holds no query to score. Import some: preceptor label import FILE.")
     uri = settings.mlflow.tracking_uri
     bundle = bundle_of(reference or settings.bundle_reference, tracking_uri=uri)
-    texts = [query.text for query in queries]
+    texts = [query.routing_text for query in queries]
     strata = [query.stratum_name for query in queries]
     probability = bundle.probabilities(texts, strata)
     others = [bundle_of(name, tracking_uri=uri).probabilities(texts, strata) for name in also]
@@ -141,7 +141,7 @@ def _novelty(
         return None, f"Novelty is not measured: a router of family {bundle.family} has no encoder."
     files = [path for path in settings.data.files if path.exists()]
     wanted = set(settings.data.target_domains)
-    labelled = [one.query.text for one in read_outcomes(files) if one.query.domain in wanted] if files else []
+    labelled = [one.query.routing_text for one in read_outcomes(files) if one.query.domain in wanted] if files else []
     if not labelled:
         return None, "Novelty is not measured: data.files hold no labelled row of the target domains yet."
     folder = cache_folder() / "embeddings"

@@ -105,7 +105,7 @@ def table_of(outcomes: Sequence[Outcome]) -> OutcomeTable:
     queries = [outcome.query for outcome in outcomes]
     return OutcomeTable(
         tuple(query.id for query in queries),
-        tuple(query.text for query in queries),
+        tuple(query.routing_text for query in queries),
         tuple(query.domain for query in queries),
         tuple(query.stratum_name for query in queries),
         tuple(query.group for query in queries),
