@@ -11,7 +11,7 @@ from core.settings import RunSettings
 from gateway.key_store import StoredKey, in_force
 from gateway.keys import SHARED, Door, OneKey, sha256_of
 from gateway.limiter import KeyLimits
-from gateway.stored_keys import Reader, StoredKeys
+from gateway.stored_keys import StoredKeys
 
 
 def door_of(settings: GatewaySettings, engine: sa.Engine, *, n_workers: int = 1) -> Door | None:
@@ -31,7 +31,7 @@ def door_of(settings: GatewaySettings, engine: sa.Engine, *, n_workers: int = 1)
     limits = in_force(KeyLimits(), settings.limits)
     if limits == KeyLimits():
         return OneKey(key)
-    return StoredKeys(engine, settings.limits, n_workers=n_workers, reader=_one(key, limits))
+    return StoredKeys(engine, settings.limits, n_workers=n_workers, reader=_Alone(key, limits))
 
 
 def budget_fault(settings: RunSettings) -> str | None:
@@ -49,12 +49,16 @@ def budget_fault(settings: RunSettings) -> str | None:
     )
 
 
-def _one(key: str, limits: KeyLimits) -> Reader:
+class _Alone:
     """The shared key as if the store had it, so that it is counted and limited like any other."""
-    digest, epoch = sha256_of(key), datetime(1970, 1, 1, tzinfo=UTC)
-    alone = StoredKey(SHARED, SHARED, digest, epoch, "", None, None, limits, None, None)
 
-    def read(_connection: sa.Connection, _now: datetime, wanted: str | None) -> dict[str, StoredKey]:
-        return {digest: alone} if wanted in (None, digest) else {}
+    def __init__(self, key: str, limits: KeyLimits) -> None:
+        digest, epoch = sha256_of(key), datetime(1970, 1, 1, tzinfo=UTC)
+        self._key = StoredKey(SHARED, SHARED, digest, epoch, "", None, None, limits, None, None)
 
-    return read
+    def mark(self, connection: sa.Connection) -> int:
+        return 1
+
+    def read(self, connection: sa.Connection, *, now: datetime, key_sha256: str | None = None) -> dict[str, StoredKey]:
+        digest = self._key.key_sha256
+        return {digest: self._key} if key_sha256 in (None, digest) else {}

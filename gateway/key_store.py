@@ -138,6 +138,12 @@ def standing_keys(
     return {key.key_sha256: key._replace(limits=in_force(key.limits, limits)) for key in _read(connection, stands)}
 
 
+def mark_of(connection: sa.Connection) -> tuple[int, int]:
+    """What grows when a key is made or revoked: how many there are, and how many are revoked."""
+    made, revoked = connection.execute(sa.select(sa.func.count(), sa.func.count(KEYS.c.revoked_at))).one()
+    return made, revoked
+
+
 def in_force(own: KeyLimits, settings: LimitSettings) -> KeyLimits:
     """A key's own limits, or where it has none, those of the settings.
 

@@ -9,10 +9,10 @@ import asyncio
 import hmac
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from core.gateway_settings import LimitSettings
 from core.records import Decision
 from core.store import create_tables, writing
-from gateway.key_store import StoredKey, standing_keys
+from gateway.key_store import StoredKey, mark_of, standing_keys
 from gateway.keys import Admitted, NotAdmitted, bearer, sha256_of, wrong_key
 from gateway.limiter import Batch, Limiter, Spent
 from gateway.spending import Pricing, add_spending, spending_on
@@ -29,6 +29,9 @@ LOG = logging.getLogger("preceptor.gateway")
 
 LOOKS_PER_S: Final = 20
 """Keys that are not in memory and are looked up at once, in a second; past that they wait for the next reading."""
+
+READ_WHOLE_S: Final = 60.0
+"""After so many seconds the keys are read whole, though none seems to have been made or revoked."""
 
 WAIT_S: Final = 0.5
 """How long a request waits for a store that does not answer, before what was read last serves."""
@@ -43,12 +46,35 @@ class Timing(NamedTuple):
 
 
 class _Read(NamedTuple):
-    keys: dict[str, StoredKey]
+    keys: dict[str, StoredKey] | None
+    """None: as they were."""
+    mark: Hashable
     spent: Mapping[str, Spent]
 
 
-Reader = Callable[[sa.Connection, datetime, str | None], dict[str, StoredKey]]
-"""The keys that stand at a moment, by hash; or only the one of a given hash."""
+class Reader(Protocol):
+    """Where the keys are read; called in a thread."""
+
+    def mark(self, connection: sa.Connection) -> Hashable:
+        """What is another after a key was made or revoked."""
+        ...
+
+    def read(self, connection: sa.Connection, *, now: datetime, key_sha256: str | None = None) -> dict[str, StoredKey]:
+        """The keys that stand at a moment, by hash; or only the one of a given hash."""
+        ...
+
+
+class _FromTable:
+    """The keys of `gateway_key`."""
+
+    def __init__(self, limits: LimitSettings) -> None:
+        self._limits = limits
+
+    def mark(self, connection: sa.Connection) -> Hashable:
+        return mark_of(connection)
+
+    def read(self, connection: sa.Connection, *, now: datetime, key_sha256: str | None = None) -> dict[str, StoredKey]:
+        return standing_keys(connection, now=now, limits=self._limits, key_sha256=key_sha256)
 
 
 class StoredKeys:
@@ -66,7 +92,9 @@ class StoredKeys:
     ) -> None:
         create_tables(engine)
         self._engine, self._clock, self._ticks, self._timing = engine, clock, timing.ticks, timing
-        self._reader = reader or _reading(limits)
+        self._reader = reader or _FromTable(limits)
+        self._mark: Hashable = None
+        self._whole_at = float("-inf")
         self._limiter, self._pricing = Limiter(n_workers=n_workers), Pricing()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="preceptor-keys")
         self._keys: dict[str, StoredKey] = {}
@@ -146,16 +174,18 @@ class StoredKeys:
     async def _take_turn(self) -> None:
         """Write what is spent, read keys and sums; in the one thread, all in one transaction."""
         began, now, batch = self._ticks(), self._clock(), self._limiter.take()
-        day = now.date().isoformat()
+        mark = self._mark if began - self._whole_at < READ_WHOLE_S else None
         loop = asyncio.get_running_loop()
         try:
-            read = await loop.run_in_executor(self._pool, self._exchange, batch, now, day)
+            read = await loop.run_in_executor(self._pool, self._exchange, batch, now, mark)
         except Exception as error:  # noqa: BLE001 - whatever the store does, nothing spent may be forgotten
             self._limiter.put_back()
             self._note_away(type(error).__name__)
         else:
-            self._keys, self._read_at, self._is_away = read.keys, began, False
-            self._limiter.learn(read.spent, day, tick=self._ticks())
+            self._mark, self._read_at, self._is_away = read.mark, began, False
+            if read.keys is not None:
+                self._keys, self._whole_at = read.keys, began
+            self._limiter.learn(read.spent, now.date().isoformat(), tick=self._ticks())
         if self._limiter.is_waiting:
             self._write_soon()
 
@@ -164,13 +194,18 @@ class StoredKeys:
             LOG.error("The store of keys does not answer (%s); those read last serve.", why)
         self._is_away = True
 
-    def _exchange(self, batch: Batch, now: datetime, day: str) -> _Read:
+    def _exchange(self, batch: Batch, now: datetime, mark: Hashable) -> _Read:
         if not batch:
             with self._engine.connect() as connection:
-                return _Read(self._reader(connection, now, None), spending_on(connection, day))
+                return self._read(connection, now, mark)
         with writing(self._engine) as connection:
             add_spending(connection, batch)
-            return _Read(self._reader(connection, now, None), spending_on(connection, day))
+            return self._read(connection, now, mark)
+
+    def _read(self, connection: sa.Connection, now: datetime, mark: Hashable) -> _Read:
+        found = self._reader.mark(connection)
+        keys = None if found == mark else self._reader.read(connection, now=now)
+        return _Read(keys, found, spending_on(connection, now.date().isoformat()))
 
     def _write_soon(self) -> None:
         """See to it that what waits is written, whether or not another request comes."""
@@ -201,14 +236,7 @@ class StoredKeys:
 
     def _find(self, digest: str, now: datetime) -> dict[str, StoredKey]:
         with self._engine.connect() as connection:
-            return self._reader(connection, now, digest)
-
-
-def _reading(limits: LimitSettings) -> Reader:
-    def read(connection: sa.Connection, now: datetime, digest: str | None) -> dict[str, StoredKey]:
-        return standing_keys(connection, now=now, limits=limits, key_sha256=digest)
-
-    return read
+            return self._reader.read(connection, now=now, key_sha256=digest)
 
 
 def _store_away() -> NotAdmitted:

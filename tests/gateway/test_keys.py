@@ -223,7 +223,7 @@ def test_wrong_keys_ask_the_store_only_a_few_times_a_second(store, clock):
         await door.aclose()
 
     asyncio.run(scene())
-    assert 20 <= sum("gateway_key" in statement for statement in asked) <= 22
+    assert 20 <= sum("gateway_key" in statement for statement in asked) <= 23
 
 
 def test_a_key_ends_when_it_was_said_to_end_without_another_look_at_the_store(store, clock):
