@@ -39,6 +39,8 @@ _ALWAYS = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
+_ANSWERS = frozenset({"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "INVALID_STATE"})
+"""MLflow's codes by which a store says no; all others say that something is wrong with the store or the way to it."""
 _opened: set[str] = set()
 _UNLESS_SET = {
     "MLFLOW_LOGGING_LEVEL": "ERROR",
@@ -93,6 +95,16 @@ def speaking_to(tracking_uri: str) -> Iterator[None]:
 def error_code(error: RegistryError) -> str | None:
     """MLflow's code of the error behind ours (`RESOURCE_DOES_NOT_EXIST`); None where it has none."""
     return getattr(error.__cause__, "error_code", None)
+
+
+def is_away(error: RegistryError) -> bool:
+    """Whether the store did not answer, so that nothing is known; False where it did, and said no.
+
+    >>> is_away(RegistryError("coding has no alias 'champion'."))
+    False
+    """
+    cause = error.__cause__
+    return cause is not None and (isinstance(cause, OSError | SQLAlchemyError) or error_code(error) not in _ANSWERS)
 
 
 def prepare_environment() -> None:

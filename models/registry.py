@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from core.errors import RegistryError
+from core.errors import BundleError, RegistryError
 from models.bundle_files import MANIFEST, bundle_sha256, put_in_place, refuse_code
+from models.manifest import read_folder
 from models.mlflow_store import error_code, open_client, speaking_to, store_lock
 from models.versions import (
     TAG,
@@ -44,6 +45,7 @@ __all__ = [
     "aliases_of",
     "bundle_sha256",
     "fetch_bundle",
+    "fetch_whole",
     "get_version",
     "list_names",
     "list_versions",
@@ -124,31 +126,31 @@ def fetch_bundle(reference: str | Path, *, tracking_uri: str, cache: Path) -> Pa
         raise RegistryError(
             f"There is no folder {text}. Name a bundle's folder, models:/NAME@ALIAS or models:/NAME/VERSION."
         )
-    version = resolve(text, tracking_uri=tracking_uri)
-    sha256 = version.bundle_sha256
-    if sha256 is None or not re.fullmatch(r"[0-9a-f]{64}", sha256) or not version.source.startswith("runs:/"):
-        raise RegistryError(
-            f"{version.name} version {version.version} was not registered by Preceptor "
-            f"(its source is {version.source}). "
-            "Choose another version; `preceptor run` registers them."
-        )
-    kept = cache / sha256
-    if (kept / MANIFEST).is_file() and bundle_sha256(kept) == sha256:
-        return kept
-    cache.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=cache))
+    return _fetch(resolve(text, tracking_uri=tracking_uri), tracking_uri, cache)
+
+
+def fetch_whole(version: ModelVersion, *, tracking_uri: str, cache: Path, stored: Path | None = None) -> Path:
+    """The cached copy of a version, of which every file is what its manifest says; an altered copy is fetched anew.
+
+    Args:
+        version: what to fetch.
+        tracking_uri: asked where the copy is not there, and `stored` is None.
+        cache: where copies are kept.
+        stored: the folder in which this machine keeps the version's bundle, where it is known
+            (`models.alias_tables`).
+
+    Raises:
+        RegistryError: as `fetch_bundle`.
+        BundleError: the stored files are not those of the manifest, or are of another format.
+    """
+    folder = _fetch(version, tracking_uri, cache, stored)
     try:
-        copy = _download(version, tracking_uri, partial)
-        if bundle_sha256(copy) != sha256:
-            raise RegistryError(
-                f"The stored files of {version.name} version {version.version} are not those that were registered: the "
-                f"manifest's hash is {bundle_sha256(copy)[:12]}, registered was {sha256[:12]}. "
-                "Restore the artifact store from its backup, or roll back to another version."
-            )
-        put_in_place(copy, kept)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    return kept
+        read_folder(folder)
+    except BundleError:
+        shutil.rmtree(folder)
+        folder = _fetch(version, tracking_uri, cache, stored)
+        read_folder(folder)
+    return folder
 
 
 def move_alias(name: str, alias: str, version: int | None, *, expected: int | None, tracking_uri: str) -> None:
@@ -195,6 +197,33 @@ def set_tag(name: str, version: int, key: str, value: str, *, tracking_uri: str)
         client.set_model_version_tag(name, str(version), f"{TAG}{key}", value)
 
 
+def _fetch(version: ModelVersion, tracking_uri: str, cache: Path, stored: Path | None = None) -> Path:
+    sha256 = version.bundle_sha256
+    if sha256 is None or not re.fullmatch(r"[0-9a-f]{64}", sha256) or not version.source.startswith("runs:/"):
+        raise RegistryError(
+            f"{version.name} version {version.version} was not registered by Preceptor "
+            f"(its source is {version.source}). "
+            "Choose another version; `preceptor run` registers them."
+        )
+    kept = cache / sha256
+    if (kept / MANIFEST).is_file() and bundle_sha256(kept) == sha256:
+        return kept
+    cache.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=cache))
+    try:
+        copy = _download(version, tracking_uri, partial) if stored is None else _copied(stored, partial)
+        if bundle_sha256(copy) != sha256:
+            raise RegistryError(
+                f"The stored files of {version.name} version {version.version} are not those that were registered: the "
+                f"manifest's hash is {bundle_sha256(copy)[:12]}, registered was {sha256[:12]}. "
+                "Restore the artifact store from its backup, or roll back to another version."
+            )
+        put_in_place(copy, kept)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return kept
+
+
 def _make_model(client: "MlflowClient", name: str, tracking_uri: str) -> None:
     try:
         with speaking_to(tracking_uri):
@@ -209,6 +238,11 @@ def _download(version: ModelVersion, tracking_uri: str, into: Path) -> Path:
     run_id, _, path = version.source.removeprefix("runs:/").partition("/")
     with speaking_to(tracking_uri):
         return Path(client.download_artifacts(run_id, f"{path}/bundle", str(into)))
+
+
+def _copied(stored: Path, into: Path) -> Path:
+    """Links stay links, and are refused as such when the copy is read."""
+    return Path(shutil.copytree(stored, into / "bundle", symlinks=True))
 
 
 def _mlmodel(run_id: str, root: str, sha256: str) -> str:

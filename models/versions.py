@@ -43,15 +43,27 @@ def resolve(reference: str, *, tracking_uri: str) -> ModelVersion:
     Raises:
         RegistryError: malformed, or no such name, version or alias; the message names those that exist.
     """
+    name, number, alias = parts_of(reference)
+    version = version_of(name, alias or "", tracking_uri=tracking_uri) if number is None else number
+    return get_version(name, version, tracking_uri=tracking_uri)
+
+
+def parts_of(reference: str) -> tuple[str, int | None, str | None]:
+    """Name, and number or alias, of a model reference.
+
+    Raises:
+        RegistryError: it is malformed.
+
+    >>> parts_of("models:/medical-coding@champion"), parts_of("models:/medical-coding/3")
+    (('medical-coding', None, 'champion'), ('medical-coding', 3, None))
+    """
     match = _REFERENCE.fullmatch(reference)
     if match is None:
         raise RegistryError(
             f"'{reference}' is not a model reference. Write models:/NAME@ALIAS or models:/NAME/VERSION, "
             "as in models:/medical-coding@champion."
         )
-    number = match["version"]
-    version = int(number) if number else version_of(match["name"], match["alias"], tracking_uri=tracking_uri)
-    return get_version(match["name"], version, tracking_uri=tracking_uri)
+    return match["name"], int(match["version"]) if match["version"] else None, match["alias"]
 
 
 def get_version(name: str, version: int, *, tracking_uri: str) -> ModelVersion:
