@@ -53,6 +53,8 @@ class EventReader:
             chunk = chunk.removeprefix(b"\n")
         if not chunk:
             return []
+        if self._is_one_event(chunk):
+            return [Event(chunk[6:-2])]
         self._is_after_cr = chunk.endswith(b"\r")
         lines = chunk.splitlines()
         rest = b"" if chunk[-1] in b"\r\n" else lines.pop()
@@ -75,6 +77,18 @@ class EventReader:
         self._line.clear()
         ended = [self._take(line)] if line else []
         return [event for event in (*ended, self._take(b"")) if event is not None]
+
+    def _is_one_event(self, chunk: bytes) -> bool:
+        """Whether these bytes are one event of one line and nothing else, as nearly always."""
+        is_between = not (self._line or self._data or self._name or self._is_at_start)
+        return (
+            is_between
+            and chunk.startswith(b"data: ")
+            and chunk.endswith(b"\n\n")
+            and chunk.count(b"\n") == 2
+            and b"\r" not in chunk
+            and len(chunk) <= self._max_bytes
+        )
 
     def _take(self, line: bytes) -> Event | None:
         if self._is_at_start:

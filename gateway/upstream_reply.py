@@ -23,10 +23,11 @@ def read_object(content: bytes) -> dict[str, Any] | None:
     ({'a': 1.5}, None, None, None)
     """
     try:
-        found = _READER.decode(content.decode())
+        text = content.decode().strip(_SPACES)
+        found, end = _READER.raw_decode(text)
     except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None
+    return found if isinstance(found, dict) and end == len(text) else None
 
 
 def write_object(body: Mapping[str, Any]) -> bytes:
@@ -101,6 +102,7 @@ def _finite(text: str) -> float:
     return number
 
 
+_SPACES = " \t\n\r"
 _READER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
 _TO_UTF8 = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 _TO_ASCII = json.JSONEncoder(allow_nan=False, separators=(",", ":"))

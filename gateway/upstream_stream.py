@@ -13,12 +13,13 @@ import aiohttp
 
 from core.call_record import CallRecord
 from gateway.breaker import Passage
+from gateway.chunk_editing import ChunkEditor
 from gateway.sse import Event, EventReader, EventTooLarge
 from gateway.upstream_account import Account
 from gateway.upstream_connections import BROKEN, TooLarge, failure_kind, read_whole
 from gateway.upstream_endpoint import usage_of
 from gateway.upstream_failure import UpstreamFailure
-from gateway.upstream_reply import error_in, for_client, read_object, status_of, write_object
+from gateway.upstream_reply import error_in, for_client, read_object, status_of
 
 MAX_EVENT_BYTES = 8 * 2**20
 """A larger event ends the stream."""
@@ -55,6 +56,7 @@ class UpstreamStream:
         self.model = account.endpoint.name
         self._response, self._account, self._rules = response, account, rules
         self._reader = EventReader(max_bytes=MAX_EVENT_BYTES)
+        self._editor = ChunkEditor(self.model, hides_usage=rules.hides_usage)
         self._ready: deque[bytes] = deque()
         self._until_s = asyncio.get_running_loop().time() + WHOLE_TIMES * rules.timeout_s
         self._begun: set[object] = set()
@@ -146,18 +148,11 @@ class UpstreamStream:
             self._begun.add(index)
             if choice.get("finish_reason") is not None:
                 self._finished.add(index)
-        self._pass_on(chunk)
-
-    def _pass_on(self, chunk: dict[str, Any]) -> None:
-        usage = chunk.get("usage")
-        if usage is not None:
+        if chunk.get("usage") is not None:
             self._account.usage = usage_of(chunk)
-        if self._rules.hides_usage:
-            if usage is not None and not chunk["choices"]:
+            if not choices and self._rules.hides_usage:
                 return
-            chunk.pop("usage", None)
-        chunk["model"] = self.model
-        self._ready.append(b"data: " + write_object(chunk) + b"\n\n")
+        self._ready.append(b"data: " + self._editor.edited(event.data, chunk) + b"\n\n")
 
     def _take_end(self, kind: str) -> None:
         """The bytes have ended before `[DONE]`: well if every choice has finished, else as the given failure."""
