@@ -60,7 +60,13 @@ def create_app(loop: RoutingLoop, *, doors: Doors = SHUT) -> Starlette:
             await doors.keys.aclose()
 
     def path(where: str, *, is_open: bool = False, **handlers: Handler) -> Route:
-        return Route(where, Endpoint(handlers, doors=doors, is_open=is_open))
+        return Route(where, Endpoint(where, handlers, doors=doors, is_open=is_open))
+
+    async def unknown_path(_: Request, __: Exception) -> Response:
+        if doors.metrics is not None:
+            doors.metrics.began()
+            doors.metrics.ended("other", 404)
+        return Response(_UNKNOWN.content, _UNKNOWN.status, media_type="application/json")
 
     routes = [
         path("/v1/chat/completions", POST=ChatEndpoint(loop)),
@@ -70,14 +76,22 @@ def create_app(loop: RoutingLoop, *, doors: Doors = SHUT) -> Starlette:
         path("/v1/models/{model:path}", GET=models.one),
         path("/v1/decisions/{id}", GET=decisions),
         path("/v1/completions", POST=_legacy),
+        path("/health", is_open=True, GET=readiness.ready),  # where RouteLLM's clients look
         path("/health/live", is_open=True, GET=readiness.live),
         path("/health/ready", is_open=True, GET=readiness.ready),
         path("/metrics", is_open=doors.metrics_without_key, GET=MetricsEndpoint(doors.metrics)),
         path("/openapi.json", is_open=True, GET=_described),
     ]
-    app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={404: _unknown_path})
+    app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={404: unknown_path})
     app.router.redirect_slashes = False
     return app
+
+
+_UNKNOWN = refused(
+    404,
+    "Nothing answers at this path. A client's base URL ends in /v1; GET /openapi.json lists the paths.",
+    code="unknown_url",
+)
 
 
 async def _legacy(_: HttpCall) -> Answer:
@@ -86,12 +100,3 @@ async def _legacy(_: HttpCall) -> Answer:
 
 async def _described(_: HttpCall) -> Answer:
     return json_answer(200, openapi())
-
-
-async def _unknown_path(_: Request, __: Exception) -> Response:
-    answer = refused(
-        404,
-        "Nothing answers at this path. A client's base URL ends in /v1; GET /openapi.json lists the paths.",
-        code="unknown_url",
-    )
-    return Response(answer.content, answer.status, media_type="application/json")

@@ -14,6 +14,8 @@ LOG = logging.getLogger("preceptor.gateway")
 TIMEOUT_S = 5.0
 """How long the store may take."""
 
+_LONGEST = 200
+
 
 class DecisionsEndpoint:
     """Shows a decision to the key that asked for it, and to nobody else; without keys, to everybody who gets here."""
@@ -31,7 +33,9 @@ class DecisionsEndpoint:
         if self._decisions is None:
             raise Refusal(404, "This gateway keeps no record of decisions. Set store_url.", code="decision_not_found")
         try:
-            found = await in_thread(partial(self._decisions.find, identifier), timeout_s=TIMEOUT_S)
+            is_id = len(identifier) <= _LONGEST and identifier.isascii() and identifier.isprintable()
+            find = partial(self._decisions.find, identifier)
+            found = await in_thread(find, timeout_s=TIMEOUT_S) if is_id else None
         except Exception as error:  # noqa: BLE001 - the store's own words may hold values
             LOG.error("The record of decisions was not read (%s).", type(error).__name__)
             raise Refusal(503, "The store does not answer. Ask again later.", code="store_unavailable") from None

@@ -5,12 +5,19 @@ from typing import Any, NamedTuple, Protocol
 
 from core.records import Decision
 from gateway.keys import Door
+from gateway.upstream import Embeddings
 
 MAX_REQUEST_BYTES = 20_000_000
 
 
 class Counts(Protocol):
-    """What was counted; `gateway.metrics.Metrics` is one."""
+    """What is counted; `gateway.metrics.Metrics` is one."""
+
+    def began(self) -> None:
+        """A request came in."""
+
+    def ended(self, path: str, status: int) -> None:
+        """It is over; `path` is one of the server's own, never what a client wrote."""
 
     def exposition(self) -> bytes:
         """All counts in Prometheus' text format; called in a thread."""
@@ -28,7 +35,7 @@ class Decisions(Protocol):
 class Embedding(Protocol):
     """An endpoint that embeds; `gateway.upstream.Upstream` is one."""
 
-    async def embeddings(self, body: Mapping[str, Any]) -> bytes | Mapping[str, Any]:
+    async def embeddings(self, body: Mapping[str, Any]) -> Embeddings:
         """The endpoint's own answer; raises `UpstreamFailure`."""
         ...
 

@@ -4,7 +4,7 @@ from gateway.chat_request import read_object
 from gateway.doors import Embedding
 from gateway.http_call import HttpCall
 from gateway.refusals import Refusal, upstream_failed
-from gateway.replies import JSON, Answer, json_answer
+from gateway.replies import JSON, Answer
 from gateway.upstream import UpstreamFailure
 
 
@@ -32,4 +32,4 @@ class EmbeddingsEndpoint:
             found = await self._embedding.embeddings(body)
         except UpstreamFailure as failure:
             return upstream_failed(failure)
-        return Answer(200, found, [JSON]) if isinstance(found, bytes) else json_answer(200, found)
+        return Answer(200, found.body, [JSON])

@@ -1,6 +1,7 @@
 """What a request is refused with: every fault as OpenAI's error object. Nothing of a request is told back but names."""
 
 import logging
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +83,7 @@ def upstream_failed(failure: "UpstreamFailure", headers: Sequence[Header] = ()) 
     """502, or the upstream's own words where the client can act on them (a bad parameter, a rate limit)."""
     retry_after_s = getattr(failure, "retry_after_s", None)
     if retry_after_s is not None:
-        headers = [*headers, (b"retry-after", str(max(1, round(retry_after_s))).encode())]
+        headers = [*headers, (b"retry-after", str(max(1, math.ceil(retry_after_s))).encode())]
     if failure.envelope is not None and failure.status is not None:
         envelope: dict[str, Any] = dict(failure.envelope)
         return json_answer(failure.status, envelope, headers)

@@ -10,6 +10,7 @@ from gateway.http_call import HttpCall
 from gateway.loop import RoutingLoop
 from gateway.model_list import domain_of
 from gateway.model_names import BadThreshold, Names, UnknownModel
+from gateway.refusals import Refusal
 from gateway.replies import Answer, json_answer
 from gateway.told import Told
 
@@ -45,8 +46,7 @@ class RouteEndpoint:
         return json_answer(200, {"object": "list", "data": data})
 
     async def _routing(self, body: Mapping[str, Any], told: Told) -> dict[str, Any]:
-        decision: Decision = await self._loop.decide(body, told)  # type: ignore[attr-defined]
-        return routing_of(decision, names=self._loop.names)
+        return routing_of(await self._loop.decide(body, told), names=self._loop.names)
 
 
 def routing_of(decision: Decision, *, names: Names) -> dict[str, Any]:
@@ -78,8 +78,10 @@ def _of_batch(item: object, call: HttpCall, *, names: Names, number: int) -> dic
         return _checked(item, call, names=names)
     except RequestFault as fault:
         raise RequestFault(f"In `{place}`: {fault}", param=f"{place}.{fault.param}") from None
-    except (UnknownModel, BadThreshold) as fault:
-        raise type(fault)(f"In `{place}`: {fault}") from None
+    except UnknownModel as fault:
+        raise Refusal(404, f"In `{place}`: {fault}", code="model_not_found", param=f"{place}.model") from None
+    except BadThreshold as fault:
+        raise Refusal(400, f"In `{place}`: {fault}", code="invalid_threshold", param=f"{place}.model") from None
 
 
 def _checked(body: dict[str, Any], call: HttpCall, *, names: Names) -> dict[str, Any]:

@@ -17,16 +17,17 @@ _STREAM: tuple[Header, ...] = (
 )
 
 
-async def send_answer(send: Send, answer: Answer, *, without_content: bool = False) -> None:
-    """Send a whole response; `without_content` answers HEAD."""
+async def send_answer(send: Send, answer: Answer, *, without_content: bool = False) -> int:
+    """Send a whole response, and return its status; `without_content` answers HEAD."""
     headers = [*answer.headers, (b"content-length", str(len(answer.content)).encode())]
     if answer.status == 204:
         headers.pop()
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if without_content else answer.content})
+    return answer.status
 
 
-async def send_unread(receive: Receive, send: Send, answer: Answer, *, max_bytes: int, timeout_s: float) -> None:
+async def send_unread(receive: Receive, send: Send, answer: Answer, *, max_bytes: int, timeout_s: float) -> int:
     """Send a response to a body that is not wanted, and read on a little before the connection closes.
 
     A client that still sends would else lose the response along with the connection.
@@ -45,10 +46,11 @@ async def send_unread(receive: Receive, send: Send, answer: Answer, *, max_bytes
     except TimeoutError:
         pass
     await send({"type": "http.response.body", "body": b""})
+    return answer.status
 
 
-async def send_events(receive: Receive, send: Send, answer: Events) -> None:
-    """Send a stream to its end, or until the client leaves; its events are closed in both cases."""
+async def send_events(receive: Receive, send: Send, answer: Events) -> int:
+    """Send a stream to its end, or until the client leaves; its events are closed in both cases. Returns its status."""
     sending = asyncio.ensure_future(_send_all(send, answer))
     leaving = asyncio.ensure_future(_left(receive))
     try:
@@ -59,6 +61,7 @@ async def send_events(receive: Receive, send: Send, answer: Events) -> None:
         await asyncio.wait({sending, leaving})
     if not sending.cancelled():
         sending.result()
+    return 200
 
 
 async def _send_all(send: Send, answer: Events) -> None:

@@ -11,6 +11,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.testclient import TestClient
+from starlette.types import ASGIApp
 
 from core.store import open_store
 from gateway.app import Doors, create_app
@@ -20,6 +21,7 @@ from gateway.decision_log import DecisionLog
 from gateway.keys import OneKey
 from gateway.loop import Guard, Reply, RoutingLoop
 from gateway.parts import InThread
+from gateway.replies import event_stream
 from gateway.told import Told
 from gateway.upstream import Endpoint, Upstream
 from verifiers.assembling import Recheck
@@ -73,7 +75,11 @@ class Model:
     async def answer(self, request: Request) -> Response:
         self.requests.append(json.loads(await request.body()))
         self.headers.append(dict(request.headers))
-        reply = self.reply or completion(self.text, model=self.requests[-1]["model"])
+        asked = self.requests[-1]
+        reply = self.reply or completion(self.text, model=asked["model"])
+        if asked.get("stream") and self.status == 200 and isinstance(reply, dict):
+            usage = (asked.get("stream_options") or {}).get("include_usage", False)
+            return Response(b"".join(event_stream(reply, include_usage=usage)), media_type="text/event-stream")
         content = reply if isinstance(reply, (str, bytes)) else json.dumps(reply)
         return Response(content, self.status, media_type="application/json")
 
@@ -91,9 +97,9 @@ def completion(text, **fields):
 
 
 @contextmanager
-def serving(app: FastAPI) -> Iterator[str]:
-    """The app on a free loopback port, in a thread."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical", access_log=False))
+def serving(app: ASGIApp, **options) -> Iterator[str]:
+    """The app on a free loopback port, in a thread; `options` are uvicorn's."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical", access_log=False, **options))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -9,12 +9,16 @@ from core.records import Decision
 from tests.gateway.conftest import FixedRouter, completion
 
 
-@pytest.mark.parametrize("path", ["direct", "auto"])
-def test_every_parameter_but_the_model_reaches_the_upstream_untouched(make_client, models, path):
+@pytest.mark.parametrize("model", ["auto", "router-mf-0.5", "large"])
+def test_every_parameter_but_the_model_reaches_the_upstream_untouched(make_client, models, model):
     body = {
-        "model": "small" if path == "direct" else "auto",
+        "model": model,
         "messages": [
             {"role": "user", "content": "Code this.", "name": "a", "cache": {"x": None}},
+            {
+                "role": "user",
+                "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0="}}],
+            },
             {"role": "assistant", "content": None, "tool_calls": [{"id": "1", "function": {"name": "f"}}]},
             {"role": "tool", "tool_call_id": "1", "content": "3"},
         ],
@@ -25,12 +29,30 @@ def test_every_parameter_but_the_model_reaches_the_upstream_untouched(make_clien
         "temperature": 0.30000000000000004,
         "reasoning_effort": "high",
         "stream": False,
+        "logprobs": True,
+        "top_logprobs": 2,
+        "n": 3,
+        "seed": -1,
+        "stop": None,
+        "parallel_tool_calls": False,
+        "metadata": {"case": "1"},
         "a_field_of_the_future": {"ünï": [1, None, {}], "big": 12345678901234567890},
     }
 
-    make_client().post("/v1/chat/completions", json=body)
+    response = make_client(FixedRouter(0.9)).post("/v1/chat/completions", json=body)
 
-    assert models[0].requests == [{**body, "model": "small"}]
+    assert response.status_code == 200
+    assert models[1].requests == [{**body, "model": "large"}]
+
+
+def test_every_parameter_reaches_the_weak_model_too(make_client, models, ask):
+    body = {"temperature": 0, "seed": 7, "reasoning_effort": "low", "logit_bias": {"50256": -100}, "future": [None]}
+
+    ask(make_client(), **body)
+
+    assert models[0].requests == [
+        {"model": "small", "messages": [{"role": "user", "content": "Code this."}], **body},
+    ]
 
 
 def test_unknown_fields_of_the_reply_survive_and_model_names_who_answered(make_client, models, ask):
