@@ -33,7 +33,7 @@ from core.records import Query, Stakes, messages_of
 from gateway.attempts import Models
 from gateway.deciding import FixedBundles
 from gateway.loop import Guard, RoutingLoop
-from gateway.upstream import Completion
+from gateway.upstream import Completion, Endpoint
 from verifiers.assembling import Recheck
 from verifiers.case import Case
 from verifiers.chain import Check, run_chain
@@ -173,8 +173,9 @@ class Says:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.endpoint = Endpoint(name=name, base_url="http://127.0.0.1:9/v1")
 
-    async def complete(self, body: Any) -> Completion:  # noqa: ANN401 - a request
+    async def complete(self, body: Any, *, max_attempts: int | None = None) -> Completion:  # noqa: ANN401 - a request
         """The completion."""
         message = {"role": "assistant", "content": "Code: F40.291"}
         body = {"choices": [{"message": message, "finish_reason": "stop"}]}

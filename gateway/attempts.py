@@ -1,21 +1,24 @@
-"""One request's attempts at an answer: the weak model where the route allows it, rechecked, and else the strong one.
+"""One request's calls of the two models, within its cap: the weak model where the route allows it, else the strong one.
 
-The strong model is asked with the client's own messages and parameters, whatever the weak one said before.
+The strong model is asked with the client's own messages and parameters, whatever the weak one said before. The last
+call of the cap is always the strong model's.
 """
 
+import asyncio
 import logging
+import time
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
 
+from core.call_record import CallRecord
 from core.check_record import CheckRecord
-from core.records import Stakes
-from gateway.log_probabilities import may_be_refusal, with_logprobs, without_logprobs
-from gateway.recheck import Asked, as_read, recheck_in_time
-from gateway.routing import Route
-from gateway.upstream import Completion, Upstream, UpstreamFailure
-from verifiers.assembling import Recheck
+from gateway.upstream import Completion, Upstream, UpstreamFailure, UpstreamStream
 
 LOG = logging.getLogger("preceptor.gateway")
+
+
+Role = Literal["weak", "strong"]
 
 
 class Models(NamedTuple):
@@ -25,91 +28,109 @@ class Models(NamedTuple):
     strong: Upstream
 
 
-class Attempt(NamedTuple):
-    """What came of it: a completion, or the strong model's failure; and what goes on record.
+@dataclass
+class Attempt:
+    """What has come of a request so far. It grows; when a client leaves, this is what goes on record.
 
-    `weak` is the weak model's completion where it gave one, whether it left or not.
+    `weak` is the weak model's completion where it gave one, whether it left or not; `completion` and `answered_by` are
+    of the answer that leaves.
     """
 
+    max_calls: int
+    reasons: tuple[str, ...] = ()
+    role: Role | None = None
+    answered_by: str | None = None
     completion: Completion | None = None
     failure: UpstreamFailure | None = None
     weak: Completion | None = None
     verdict: str | None = None
-    reasons: tuple[str, ...] = ()
     checks: tuple[CheckRecord, ...] = ()
-    costs_usd: tuple[float | None, ...] = ()
+    recheck_cost_usd: float | None = 0.0
+    calls: tuple[CallRecord, ...] = ()
+    is_settled: bool = False
+    """Its decision is on its way to the record, or a stream will bring it there."""
 
     @property
     def is_weak(self) -> bool:
         """Whether it is the weak model's answer that leaves."""
-        return self.completion is not None and self.weak is self.completion
+        return self.role == "weak"
+
+    @property
+    def n_left(self) -> int:
+        """Calls that the cap leaves."""
+        return self.max_calls - sum(call.n_attempts for call in self.calls)
 
     @property
     def cost_usd(self) -> float | None:
         """What all calls cost together; unknown when one of them is, or when there was none."""
-        known = [cost for cost in self.costs_usd if cost is not None]
-        return sum(known) if known and len(known) == len(self.costs_usd) else None
+        costs = [0.0 if call.n_attempts == 0 else call.cost_usd for call in self.calls]
+        if not costs or None in costs or self.recheck_cost_usd is None:
+            return None
+        return sum(cost for cost in costs if cost is not None) + self.recheck_cost_usd
+
+    def leaves(self, role: Role, model: str, completion: Completion | None = None) -> None:
+        """It is this model's answer that leaves."""
+        self.role, self.answered_by, self.completion, self.failure = role, model, completion, None
+
+    def held_back(self, *reasons: str) -> None:
+        """No answer leaves, for these reasons beside those before."""
+        self.role = self.answered_by = self.completion = None
+        self.reasons = tuple(dict.fromkeys((*self.reasons, *reasons)))
 
 
-async def attempt(
-    models: Models,
-    body: Mapping[str, Any],
-    route: Route,
-    *,
-    asked: Asked,
-    recheck: Recheck,
-) -> Attempt:
-    """The answer that may leave, and how it came about."""
-    so_far = Attempt(reasons=route.reasons)
-    if not route.ask_strong:
-        weak = await _ask_weak(models.weak, body, needs_tokens=recheck.needs_tokens)
-        if isinstance(weak, UpstreamFailure):
-            so_far = so_far._replace(reasons=(*route.reasons, f"weak_{weak.kind}"))
-        else:
-            found = await recheck_in_time(recheck, asked, weak.body)
-            if found.is_released:
-                released = weak.body if asked.query.stakes is Stakes.LOW else as_read(weak.body)
-                weak = weak._replace(body=_as_asked(body, released))
-            so_far = Attempt(
-                completion=weak if found.is_released else None,
-                weak=weak,
-                verdict=found.verdict,
-                reasons=route.reasons if found.is_released else (*route.reasons, *found.reasons),
-                checks=found.checks,
-                costs_usd=(weak.cost_usd, *((found.cost_usd,) if found.cost_usd != 0.0 else ())),
-            )
-            if found.is_released:
-                return so_far
-    return await strong_instead(models.strong, body, so_far)
+async def ask(
+    upstream: Upstream, body: Mapping[str, Any], tried: Attempt, *, most: int
+) -> Completion | UpstreamFailure:
+    """A whole answer in at most so many attempts; the call is on record, also where it broke or the client left."""
+    with _OnRecord(upstream, tried) as made:
+        answer = await upstream.complete(body, max_attempts=most)
+        made.call = answer.call
+        return answer
+    return made.failed
 
 
-async def strong_instead(strong: Upstream, body: Mapping[str, Any], so_far: Attempt) -> Attempt:
-    """The strong model's answer, with what was tried before on its record."""
-    answer = await _try(strong, body)
-    if isinstance(answer, UpstreamFailure):
-        reasons = (*so_far.reasons, f"strong_{answer.kind}")
-        return so_far._replace(completion=None, failure=answer, reasons=reasons)
-    return so_far._replace(completion=answer, failure=None, costs_usd=(*so_far.costs_usd, answer.cost_usd))
+async def open_stream(
+    upstream: Upstream, body: Mapping[str, Any], tried: Attempt, *, most: int
+) -> UpstreamStream | UpstreamFailure:
+    """A stream whose first event is there. One that does not open is on record; one that does, its reader records."""
+    with _OnRecord(upstream, tried) as made:
+        stream = await upstream.open_stream(body, max_attempts=most)
+        made.call = None
+        return stream
+    return made.failed
 
 
-async def _ask_weak(weak: Upstream, body: Mapping[str, Any], *, needs_tokens: bool) -> Completion | UpstreamFailure:
-    wanted = with_logprobs(body) if needs_tokens else None
-    if wanted is not None:
-        answer = await _try(weak, wanted)
-        if not (isinstance(answer, UpstreamFailure) and may_be_refusal(answer.status)):
-            return answer
-    return await _try(weak, body)
+class _OnRecord:
+    """Turns what a call raises into a failure, and puts the call on record. Lets only stops from outside through."""
 
+    def __init__(self, upstream: Upstream, tried: Attempt) -> None:
+        self._name, self._tried, self._started_s = upstream.name, tried, time.perf_counter()
+        self.call: CallRecord | None = None
+        self.failed = UpstreamFailure(self._name, "error")
 
-async def _try(upstream: Upstream, body: Mapping[str, Any]) -> Completion | UpstreamFailure:
-    try:
-        return await upstream.complete(body)
-    except UpstreamFailure as failure:
-        return failure
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - a broken upstream is a failed one
-        LOG.error("Asking %s broke (%s).", upstream.name, type(error).__name__)
-        return UpstreamFailure(upstream.name, "error")
+    def __enter__(self) -> "_OnRecord":
+        return self
 
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> bool:
+        if error is None:
+            self._add(self.call)
+            return False
+        if isinstance(error, UpstreamFailure):
+            self.failed = error
+            self._add(error.call)
+            return True
+        if isinstance(error, (Exception, SystemExit)):  # a broken upstream is a failed one
+            LOG.error("Asking %s broke (%s).", self._name, type(error).__name__)
+            self._add(self._record("error"))
+            return True
+        if isinstance(error, (asyncio.CancelledError, GeneratorExit)):
+            self._add(self._record("client_left"))
+        return False
 
-def _as_asked(body: Mapping[str, Any], completion: dict[str, Any]) -> dict[str, Any]:
-    return completion if "logprobs" in body else without_logprobs(completion)
+    def _record(self, outcome: str) -> CallRecord:
+        latency_ms = (time.perf_counter() - self._started_s) * 1000
+        return CallRecord(model=self._name, outcome=outcome, latency_ms=latency_ms)
+
+    def _add(self, call: CallRecord | None) -> None:
+        if call is not None:
+            self._tried.calls = (*self._tried.calls, call)

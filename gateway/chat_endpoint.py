@@ -1,18 +1,16 @@
 """POST /v1/chat/completions: the request to the routing loop, its answer or its stream back. Keeps nothing."""
 
-from collections.abc import AsyncIterator, Mapping
-from typing import Any
-
+from gateway.answered import Streamed, StrongFailed
 from gateway.chat_request import read_chat_request
 from gateway.http_call import HttpCall
-from gateway.loop import RoutingLoop, StrongFailed
+from gateway.loop import RoutingLoop
 from gateway.model_list import domain_of
 from gateway.refusals import upstream_failed
-from gateway.replies import Answer, Events, decision_headers, event_stream, json_answer
+from gateway.replies import Answer, Events, decision_headers, json_answer
 
 
 class ChatEndpoint:
-    """Answers chat completions; a client that leaves a stream closes it, one that leaves a whole answer does not."""
+    """Answers chat completions; a client that leaves ends a stream, and not the making of a whole answer."""
 
     def __init__(self, loop: RoutingLoop) -> None:
         self._loop = loop
@@ -34,16 +32,6 @@ class ChatEndpoint:
             headers = decision_headers(failed.decision, names=names, with_detail=with_detail)
             return upstream_failed(failed.failure, headers)
         headers = decision_headers(reply.decision, names=names, with_detail=with_detail)
-        if body.get("stream"):
-            return Events(_at_once(reply.body, include_usage=_wants_usage(body)), headers)
+        if isinstance(reply, Streamed):
+            return Events(reply.events, headers)
         return json_answer(200, reply.body, headers)
-
-
-async def _at_once(completion: Mapping[str, Any], *, include_usage: bool) -> AsyncIterator[bytes]:
-    for content in event_stream(completion, include_usage=include_usage):
-        yield content
-
-
-def _wants_usage(body: Mapping[str, Any]) -> bool:
-    options = body.get("stream_options")
-    return isinstance(options, dict) and options.get("include_usage") is True

@@ -33,8 +33,8 @@ class Scoring(Protocol):
 class Pinning(Protocol):
     """Which conversations stay with the strong model; `gateway.pins.Pins` is one."""
 
-    async def is_pinned(self, conversation_sha256: str) -> bool:
-        """Whether the strong model answers this conversation."""
+    async def is_pinned(self, conversation_sha256: str, *, is_first_turn: bool = False) -> bool:
+        """Whether the strong model answers this conversation; a first turn is never pinned."""
         ...
 
     async def pin(self, conversation_sha256: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from core.check_record import CheckRecord
 from core.records import Query, Stakes
-from gateway.contained import in_thread
+from gateway.contained import RECHECK, in_thread
 from gateway.log_probabilities import tokens_of
 from verifiers.assembling import Recheck
 from verifiers.case import Case
@@ -59,7 +59,7 @@ async def recheck_in_time(recheck: Recheck, asked: Asked, completion: Mapping[st
     whole = Recheck(checks, recheck.limits)
     try:
         seconds = whole.timeout_s * max(1, len(completion["choices"]))
-        verdict = await in_thread(partial(verdict_on, whole, asked, completion), timeout_s=seconds)
+        verdict = await in_thread(partial(verdict_on, whole, asked, completion), timeout_s=seconds, lane=RECHECK)
         passed = [result.check for result in verdict.results if result.outcome is CheckOutcome.PASS]
         n_choices = len(completion["choices"])  # one that was not scored is not sure
         is_sure = asked.doubt is None or passed.count(asked.doubt.id) == n_choices

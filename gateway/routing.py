@@ -1,8 +1,9 @@
-"""Which model a request goes to first: the router's word where it can be had, the strong model where it cannot."""
+"""What a router says of one request: the weak model first, or the strong one, and why."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,9 @@ from gateway.contained import in_thread
 from gateway.conversation import Conversation
 from gateway.model_names import Routed
 from verifiers.chain import Check
+
+LOWERED = "threshold_lowered_to_certified"
+"""The one reason that does not speak against the weak model."""
 
 
 class Route(NamedTuple):
@@ -40,12 +44,31 @@ class Limits(NamedTuple):
     timeout_s: float
 
 
-async def decide_route(bundle: RoutingBundle, asked: Routed, conversation: Conversation, limits: Limits) -> Route:
+Scored = Callable[[RoutingBundle, str, str | None, float], Awaitable[float | None]]
+"""The probability of a text of a stratum by a bundle, in so many seconds; None where it is late."""
+
+
+async def scored_alone(bundle: RoutingBundle, text: str, stratum: str | None, timeout_s: float) -> float | None:
+    """The probability, in a thread, so that it never holds up another request; a late thread ends by itself."""
+    return await in_thread(partial(_probability, bundle, text, stratum), timeout_s=timeout_s)
+
+
+async def decide_route(
+    bundle: RoutingBundle, asked: Routed, conversation: Conversation, limits: Limits, *, scored: Scored = scored_alone
+) -> Route:
     """Strong iff probability >= threshold; strong too when either is missing, not a number, or late.
 
     Where the bundle has a certificate, nothing exceeds it: an expired one, or a stratum that it does not name, goes to
     the strong model, and a request's own threshold may lower the certified one, never raise it.
-    Scoring runs in a thread, so that it never holds up another request.
+
+    | reason | meaning |
+    |---|---|
+    | content_not_text, messages_not_understood | the router cannot read the request |
+    | certificate_expired, certificate_mismatch, not_certified | the promise does not cover it |
+    | no_threshold | the bundle has none for its stratum |
+    | router_timeout, probability_not_in_0_1 | the router was late, or said no probability |
+    | above_threshold | the strong model is needed |
+    | threshold_lowered_to_certified | the request's own threshold was above the certified one; speaks for no model |
     """
     if conversation.unreadable is not None:
         return all_strong(conversation.unreadable, bundle=bundle.sha256)
@@ -54,7 +77,10 @@ async def decide_route(bundle: RoutingBundle, asked: Routed, conversation: Conve
         return all_strong(found, bundle=bundle.sha256)
     threshold, lowered = found
     stratum = stratum_of(bundle.thresholds, asked.domain, limits.stakes)
-    probability = await _in_thread(lambda: _probability(bundle, conversation.text, stratum), limits.timeout_s)
+    try:
+        probability = await scored(bundle, conversation.routing_text, stratum, limits.timeout_s)
+    except TimeoutError:
+        probability = None
     if probability is None or not 0.0 <= probability <= 1.0:  # NaN fails the comparison too
         reason = "router_timeout" if probability is None else "probability_not_in_0_1"
         return all_strong(reason, bundle=bundle.sha256)._replace(threshold=threshold)
@@ -70,11 +96,3 @@ def bundle_mismatch(bundle: RoutingBundle, *, weak: str, strong: str) -> str | N
 def _probability(bundle: RoutingBundle, text: str, stratum: str | None) -> float:
     probabilities = np.asarray(bundle.probabilities([text], [stratum]), dtype=float)
     return float(probabilities[0]) if probabilities.shape == (1,) else math.nan
-
-
-async def _in_thread(work: Callable[[], float], timeout_s: float) -> float | None:
-    """The work's result, or None when it is late; a late thread ends by itself and its result is dropped."""
-    try:
-        return await in_thread(work, timeout_s=timeout_s)
-    except TimeoutError:
-        return None

@@ -13,7 +13,7 @@ from gateway.attempts import Models
 from gateway.deciding import FixedBundles
 from gateway.loop import Guard, RoutingLoop, StrongFailed
 from gateway.told import Told
-from gateway.upstream import Completion, UpstreamFailure
+from gateway.upstream import Completion, Endpoint, UpstreamFailure
 from tests.gateway.conftest import FixedRouter, SaysCode, completion
 from verifiers.assembling import Recheck
 from verifiers.chain import CheckResult, Price
@@ -32,11 +32,12 @@ class FakeUpstream:
 
     def __init__(self, name, result):
         self.name, self._result = name, result
+        self.endpoint = Endpoint(name=name, base_url="http://127.0.0.1:9/v1")
 
-    async def complete(self, body):
+    async def complete(self, body, *, max_attempts=None):
         if isinstance(self._result, BaseException):
             raise self._result
-        return Completion(self.name, self._result, 0.0, 1.0, CallRecord(model=self.name))
+        return Completion(self.name, self._result, 0.0, 1.0, CallRecord(model=self.name, cost_usd=0.0))
 
     async def aclose(self):
         pass

@@ -239,7 +239,7 @@ def test_a_weak_model_that_fails_is_replaced_by_the_strong_one(make_client, mode
     assert (header(response, "model"), header(response, "reason")) == ("large", reason)
 
 
-def test_the_router_reads_the_whole_conversation(make_client, ask):
+def test_the_router_reads_the_turns_of_the_user_the_last_one_first(make_client, ask):
     router = FixedRouter()
     messages = [
         {"role": "system", "content": "You code."},
@@ -251,7 +251,7 @@ def test_the_router_reads_the_whole_conversation(make_client, ask):
 
     ask(client, messages=messages)
 
-    assert router.texts[-1] == "system: You code.\n\nuser: First.\nThen.\n\nassistant: \n\nuser: Last."
+    assert router.texts[-1] == "Last.\n\nuser: First.\nThen."
 
 
 def test_a_picture_cannot_be_routed(make_client, ask):
@@ -266,6 +266,7 @@ def test_a_lone_surrogate_is_routed_like_any_text(make_client, ask):
     response = client.post(
         "/v1/chat/completions",
         content=rb'{"model": "auto", "messages": [{"role": "user", "content": "\ud800"}]}',
+        headers={"content-type": "application/json"},
     )
 
     assert header(response, "model") == "small"

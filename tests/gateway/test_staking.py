@@ -5,9 +5,11 @@ import pytest
 
 from core.records import Stakes
 from core.store import open_store
-from gateway.conversation import read_conversation
 from gateway.decision_log import DecisionLog
+from gateway.incoming import Incoming
+from gateway.model_names import Names
 from gateway.staking import stakes_of
+from gateway.told import Told
 from tests.gateway.conftest import FixedRouter
 from verifiers.stakes.policy import StakesPolicy, rules_of
 from verifiers.stakes.sources import stakes_policy
@@ -54,15 +56,21 @@ def test_a_rule_reads_every_turn_of_the_conversation(make_client, ask, models):
     assert models[0].requests == []
 
 
+def incoming(text, **told):
+    body = {"model": "auto", "messages": [{"role": "user", "content": text}]}
+    return Incoming(body, Told(**told), names=Names("small", "large", ("mf",), ()))
+
+
+@pytest.mark.parametrize("n_chars", [10, 5000])
 @pytest.mark.parametrize(
     ("work", "why"), [(lambda *_: time.sleep(0.5), "policy.timeout"), (lambda *_: 1 / 0, "policy.fault")]
 )
-def test_stakes_that_cannot_be_told_are_critical(monkeypatch, work, why):
+def test_stakes_that_cannot_be_told_are_critical(monkeypatch, work, why, n_chars):
     monkeypatch.setattr("gateway.staking.decide_stakes", work)
-    conversation = read_conversation([{"role": "user", "content": "Hello"}])
+    monkeypatch.setattr("gateway.staking.SHORT_CHARS", 0 if why == "policy.timeout" else 1000)
 
     async def told():
-        return await stakes_of(POLICY, conversation, {}, domain=None, header=None, timeout_s=0.05)
+        return await stakes_of(POLICY, incoming("x" * n_chars), timeout_s=0.05)
 
     decision = anyio.run(told)
 
