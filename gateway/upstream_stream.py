@@ -125,7 +125,7 @@ class UpstreamStream:
             self._take_end("stream_broken" if has_begun and kind != "timeout" else kind)
 
     def _take(self, event: Event) -> None:
-        if self._is_done:
+        if self._is_done or not event.data:
             return
         if event.data == b"[DONE]":
             if not self._begun:
