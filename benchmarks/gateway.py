@@ -28,6 +28,7 @@ from benchmarks.gateways.servers import Server, Start, running, stub, temporary_
 
 MESSAGES = [{"role": "user", "content": "Code this diagnosis in ICD-10-CM: Fear of women"}]
 RIGHT = b"Code: F40"
+WEAK_SAYS = b"(weak)"
 SLOW_UPSTREAM_MS, SLOW_EMBEDDING_MS = 2000, 200
 
 
@@ -69,7 +70,7 @@ class Contest:
     def __init__(self, stack: ExitStack, folder: Path, upstream: str, cpus: frozenset[int]) -> None:
         self.stack, self.folder, self.upstream, self.cpus = stack, folder, upstream, cpus
         self.python: Path | None = None
-        target = Target(f"{upstream}/v1", {"model": "weak-model", "messages": MESSAGES}, expected=RIGHT)
+        target = Target(f"{upstream}/v1", {"model": "weak-model", "messages": MESSAGES}, expected=WEAK_SAYS)
         self.contenders = [Contender(DIRECT, target, _streamed(target))]
 
     def add_ours(self, only: tuple[str, ...]) -> None:
@@ -132,7 +133,9 @@ class Contest:
         return self.stack.enter_context(running(start))
 
     def _add(self, server: Server, headers: dict[str, str], model: str) -> None:
-        target = Target(server.url, {"model": model, "messages": MESSAGES}, headers, RIGHT)
+        # An answer of the strong model in place of the weak one's would be another amount of work.
+        expected = WEAK_SAYS if model == "auto" else RIGHT
+        target = Target(server.url, {"model": model, "messages": MESSAGES}, headers, expected)
         self.contenders.append(Contender(server.name, target, _streamed(target), server))
 
 

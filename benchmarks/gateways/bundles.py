@@ -1,4 +1,4 @@
-"""Bundles for the gateway's benchmarks: a matrix factorization of RouteLLM's size before a real encoder, saved as usual.
+"""Bundles for the gateway's benchmarks: a matrix factorization of RouteLLM's size before a real encoder.
 
 The weights are drawn from a seed: how well it routes is measured elsewhere, what it costs is the same.
 """

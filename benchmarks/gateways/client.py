@@ -132,6 +132,29 @@ class Connection(asyncio.Protocol):
             self.transport.abort()
             self.transport = None
 
+    def hang_up(self) -> None:
+        """Hang up in the middle of an answer; what came of it is what `send`'s future holds."""
+        self.close()
+        self._end("hung_up")
+
+    @property
+    def local_port(self) -> int:
+        """Our port; 0 where the connection is gone."""
+        if self.transport is None:
+            return 0
+        port: int = (self.transport.get_extra_info("sockname") or ("", 0))[1]
+        return port
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the first bytes of the answer's body are here."""
+        return self._answer.first_at is not None
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the answer is over."""
+        return self._waiter is None or self._waiter.done()
+
     @property
     def is_usable(self) -> bool:
         """Whether another request may be sent."""
