@@ -96,6 +96,12 @@ def completion(text, **fields):
     }
 
 
+@pytest.fixture
+def anyio_backend() -> str:
+    """Tests that are coroutines (`pytest.mark.anyio`) run on asyncio."""
+    return "asyncio"
+
+
 @contextmanager
 def serving(app: ASGIApp, **options) -> Iterator[str]:
     """The app on a free loopback port, in a thread; `options` are uvicorn's."""
