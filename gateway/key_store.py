@@ -116,6 +116,21 @@ def revoke_key(connection: sa.Connection, identifier: str, reason: str, *, by: A
     return found[0]
 
 
+def identifier_of(connection: sa.Connection, named: str) -> str:
+    """The id of the key with this id, or of the one standing key with this name; else the text itself.
+
+    Raises:
+        PreceptorError: several standing keys have the name.
+    """
+    if _read(connection, KEYS.c.id == named):
+        return named
+    found = _read(connection, (KEYS.c.name == named) & KEYS.c.revoked_at.is_(None))
+    if len(found) > 1:
+        names = ", ".join(key.id for key in found)
+        raise PreceptorError(f"{len(found)} keys are called '{named}'. Name one by its id: {names}.")
+    return found[0].id if found else named
+
+
 def all_keys(connection: sa.Connection) -> list[StoredKey]:
     """Every key that was ever made, oldest first."""
     return _read(connection, sa.true())
