@@ -13,13 +13,13 @@ Leave-group-out predictions are in closed form and cost no further fit. Suffixes
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, Shaped
-from scipy.linalg.lapack import dpotrf, dpotri
-from scipy.optimize import minimize
-from scipy.sparse import csr_array
+
+if TYPE_CHECKING:  # scipy is imported where rows are fitted: reading a router would wait a second for it
+    from scipy.sparse import csr_array
 
 Features: TypeAlias = "np.ndarray | csr_array"
 """A block, float32 of shape (n, f): dense, or sparse in rows."""
@@ -131,6 +131,9 @@ def explained_shares(
     >>> shares["signal"] > 0.5 > shares["idle"] and noise < 0.1
     True
     """
+    from scipy.linalg.lapack import dpotrf, dpotri
+    from scipy.optimize import minimize
+
     y = (target - target.mean()) / target.std()
     parts = [np.asarray(gram, dtype=np.float64) for gram in grams.values()]
     n, prior = len(y), np.log([PRIOR_SHARE] * len(parts))
@@ -159,7 +162,7 @@ def explained_shares(
 def _gram(features: Features) -> tuple[Float32[np.ndarray, "n n"], float]:
     """Inner products of the centred rows over their mean squared length, and that length."""
     product = features @ features.T
-    gram = np.asarray(product.toarray() if isinstance(product, csr_array) else product, dtype=np.float32)
+    gram = np.asarray(product if isinstance(product, np.ndarray) else product.toarray(), dtype=np.float32)
     row_mean = gram.mean(axis=0, dtype=np.float64).astype(np.float32)
     gram -= row_mean
     gram -= (row_mean - row_mean.mean())[:, None]

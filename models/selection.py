@@ -2,7 +2,6 @@
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
-from scipy.stats import rankdata
 
 from core.errors import NotEnoughLabels
 
@@ -56,5 +55,7 @@ def ranking_gain(
         together = np.bincount(place, weights=weights)
         middle = (np.cumsum(together) - together / 2.0)[place] / together.sum()
         return float(np.sum(weights * gap * (middle - 0.5)))
+    from scipy.stats import rankdata  # only to fit: reading a router would wait a second for it
+
     rank_share = (rankdata(scores) - 0.5) / len(scores)
     return float(np.sum(gap * (rank_share - 0.5)))

@@ -8,7 +8,6 @@ noise of held-out ranking on a few hundred rows exceeds the differences between 
 
 import numpy as np
 from jaxtyping import Float, Shaped
-from scipy.optimize import minimize
 
 from models.selection import grouped_folds
 
@@ -73,6 +72,8 @@ def move_from(
         residual = counts * (0.5 + 0.5 * np.tanh(0.5 * logits) - targets)
         gradient = np.append(features.T @ residual + strength * moved, residual.sum())
         return _loss(logits, targets, counts) + 0.5 * strength * float(moved @ moved), gradient
+
+    from scipy.optimize import minimize  # only to fit: reading a router would wait a second for it
 
     found = minimize(objective, np.append(prior, 0.0), jac=True, method="L-BFGS-B", options={"maxiter": 300})
     return found.x[:-1], float(found.x[-1])

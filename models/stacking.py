@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from scipy.optimize import minimize
 
 from core.calibrator import logit, sigmoid
 from core.errors import BundleError, NotEnoughLabels
@@ -139,6 +138,8 @@ def fit_stack(
         return float(loss + 0.5 * ridge @ parameters[:-1]), gradient
 
     bounds = [(0.0, None)] * len(member_names) + [(None, None)]
+    from scipy.optimize import minimize  # only to fit: reading a router would wait a second for it
+
     found = minimize(objective, np.zeros(len(member_names) + 1), jac=True, method="L-BFGS-B", bounds=bounds)
     return Stack(
         tuple(member_names),

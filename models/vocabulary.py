@@ -12,12 +12,15 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float32
-from scipy.sparse import csr_array
 
 from core.errors import DataError
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 _WORD = re.compile(r"\w\w+")
 
@@ -40,8 +43,10 @@ class Vocabulary:
     def __len__(self) -> int:
         return len(self.terms)
 
-    def vectors(self, texts: Sequence[str]) -> csr_array:
+    def vectors(self, texts: Sequence[str]) -> "csr_array":
         """One row a text, of length 1, or of length 0 where no term is known; shape (n, terms), float32."""
+        from scipy.sparse import csr_array  # routers without words need none of it
+
         starts, columns, values = [0], list[int](), list[float]()
         for text in texts:
             row = self.vector(text)
