@@ -62,7 +62,7 @@ def _paths() -> dict[str, Any]:
                         "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in _headers()},
                         "content": {
                             "application/json": {"schema": _ref("Completion")},
-                            "text/event-stream": {"schema": {"type": "string"}},
+                            "text/event-stream": {},
                         },
                     },
                     **_refused(*_WITH_BODY, 404, 422, 502),
@@ -214,7 +214,7 @@ def _schemas() -> dict[str, Any]:
             model=text,
             stratum=may["text"],
         ),
-        "EmbeddingRequest": _object(model=text, input={}),
+        "EmbeddingRequest": _object("model", "input", model={}, input={}),
         "Model": _object(id=text, object={"const": "model"}, created={"type": "integer"}, owned_by=text),
         "Decision": _object(
             **decided,
