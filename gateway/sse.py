@@ -4,6 +4,7 @@ Source: WHATWG HTML, section 9.2.6: a line ends with LF, CRLF or CR; an empty li
 event are joined by LF; a line that begins with a colon is a comment.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from core.errors import UpstreamError
@@ -27,9 +28,9 @@ class EventReader:
     r"""Takes bytes as they come, gives whole events.
 
     >>> reader = EventReader(max_bytes=100)
-    >>> reader.feed(b": hello\ndata: a\r"), reader.feed(b"\ndata: b\n\nda")
+    >>> list(reader.feed(b": hello\ndata: a\r")), list(reader.feed(b"\ndata: b\n\nda"))
     ([], [Event(data=b'a\nb', name=b'')])
-    >>> reader.feed(b"ta:[DONE]\n"), reader.end()
+    >>> list(reader.feed(b"ta:[DONE]\n")), reader.end()
     ([], [Event(data=b'[DONE]', name=b'')])
     """
 
@@ -42,8 +43,8 @@ class EventReader:
         self._is_after_cr = False
         self._is_at_start = True
 
-    def feed(self, chunk: bytes) -> list[Event]:
-        """The events that these bytes complete.
+    def feed(self, chunk: bytes) -> Iterator[Event]:
+        """The events that these bytes complete; all of them must be taken.
 
         Raises:
             EventTooLarge: the one that has begun is.
@@ -52,24 +53,23 @@ class EventReader:
             self._is_after_cr = False
             chunk = chunk.removeprefix(b"\n")
         if not chunk:
-            return []
+            return
         if self._is_one_event(chunk):
-            return [Event(chunk[6:-2])]
+            yield Event(chunk[6:-2])
+            return
         self._is_after_cr = chunk.endswith(b"\r")
         lines = chunk.splitlines()
         rest = b"" if chunk[-1] in b"\r\n" else lines.pop()
-        events = []
         for line in lines:
             if self._line:
                 line = bytes(self._line) + line
                 self._line.clear()
             event = self._take(line)
             if event is not None:
-                events.append(event)
+                yield event
         self._line += rest
         if self._n_data + len(self._line) > self._max_bytes:
             raise EventTooLarge(self._max_bytes)
-        return events
 
     def end(self) -> list[Event]:
         """The event that the end of the stream left without its empty line, if any."""

@@ -61,7 +61,9 @@ class UpstreamStream:
         self._until_s = asyncio.get_running_loop().time() + WHOLE_TIMES * rules.timeout_s
         self._begun: set[object] = set()
         self._finished: set[object] = set()
+        self._has_begun = False
         self._is_done = False
+        self._failure: UpstreamFailure | None = None
         self._final: CallRecord | None = None
 
     @property
@@ -79,6 +81,9 @@ class UpstreamStream:
             UpstreamFailure: `timeout`, `stream_broken`, `malformed_stream`, `event_too_large` or `stream_error`.
         """
         if not self._ready:
+            if self._failure is not None:
+                failure, self._failure = self._failure, None
+                raise failure
             if self._final is not None:
                 raise StopAsyncIteration
             if self._is_done:
@@ -97,6 +102,7 @@ class UpstreamStream:
         if self._response.content_type == "application/json":
             await self._refuse_json(until_s)
         await self._fill(until_s=until_s)
+        self._has_begun = True
         self._account.first_token_ms = self._account.elapsed_ms
         self._rules.passage.began()
 
@@ -108,6 +114,14 @@ class UpstreamStream:
         self._response.close()
 
     async def _fill(self, *, until_s: float) -> None:
+        try:
+            await self._read(until_s)
+        except UpstreamFailure as failure:
+            if not self._has_begun or not self._ready:
+                raise  # before the first event has left, another attempt may do better than what came so far
+            self._failure = failure
+
+    async def _read(self, until_s: float) -> None:
         try:
             async with asyncio.timeout_at(until_s):
                 while not self._ready:
@@ -121,8 +135,7 @@ class UpstreamStream:
             raise self._failed("event_too_large") from None
         except BROKEN as error:
             kind = failure_kind(error)
-            has_begun = self._account.first_token_ms is not None
-            self._take_end("stream_broken" if has_begun and kind != "timeout" else kind)
+            self._take_end("stream_broken" if self._has_begun and kind != "timeout" else kind)
 
     def _take(self, event: Event) -> None:
         if self._is_done or not event.data:

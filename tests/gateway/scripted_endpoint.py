@@ -5,14 +5,15 @@ import contextlib
 import gzip
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 import httptools
 
 Answer = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
-HANG, RESET = object(), object()
-"""Parts of an answer: nothing more comes; the connection is torn down."""
+HANG, RESET, TAKEN = object(), object(), object()
+"""Parts of an answer: nothing more comes; the connection is torn down; the client has taken what came before."""
 
 USAGE = {"prompt_tokens": 1000, "completion_tokens": 500, "total_tokens": 1500}
 
@@ -31,11 +32,13 @@ class Endpoint:
     def __init__(self, answers: list[Answer]) -> None:
         self.answers, self.requests, self.n_connections = answers, [], 0
         self.url = ""
+        self.taken = asyncio.Event()
         self._open: set[tuple[asyncio.Task, asyncio.StreamWriter]] = set()
 
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection."""
         self.n_connections += 1
+        SERVING.set(self)
         mine = (asyncio.current_task(), writer)
         self._open.add(mine)
         try:
@@ -59,6 +62,9 @@ class Endpoint:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+SERVING: ContextVar[Endpoint] = ContextVar("SERVING")
 
 
 @contextlib.asynccontextmanager
@@ -98,6 +104,9 @@ def parts(*all_parts: Any, content_type: str = "text/event-stream", is_ended: bo
         for part in all_parts:
             if part is HANG:
                 await asyncio.Event().wait()
+            if part is TAKEN:
+                await SERVING.get().taken.wait()
+                continue
             if part is RESET:
                 writer.transport.abort()
                 raise ConnectionError
