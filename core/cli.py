@@ -13,7 +13,8 @@ from core.errors import PreceptorError
 
 JOURNEY = (
     *("run", "learn-curve", "plan", "calibrate", "evaluate", "score", "label", "prioritise", "people"),
-    *("promote", "rollback", "serve", "verify", "policy", "measure", "ledger", "store", "feedback"),
+    *("promote", "rollback", "serve", "key", "decision", "shadow", "stop", "resume"),
+    *("verify", "policy", "measure", "ledger", "store", "feedback"),
 )
 """The order in which help lists the commands; others follow by name."""
 

@@ -13,7 +13,6 @@ import sqlalchemy as sa
 from core.access import Act, Actor, require
 from core.errors import PreceptorError
 from core.ledger import append_in
-from core.store import create_tables, writing
 from gateway.tables import SWITCH
 
 LONGEST_REASON = 500
@@ -28,63 +27,56 @@ class Stop(NamedTuple):
     reason: str
 
 
-class Switch:
-    """The stop switch of one store; every gateway on that store obeys it."""
+def stop(connection: sa.Connection, domain: str | None, *, by: Actor, reason: str, now: datetime) -> bool:
+    """Keep the weak answers of a domain (None: of all) back; False where they are already.
 
-    def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
-        create_tables(engine)
+    Args:
+        connection: a write transaction of the store; every gateway on it obeys.
+        domain: as in `auto:DOMAIN`; None: all, those without a domain too.
+        by: who does it.
+        reason: why; it goes on record.
+        now: the moment.
 
-    def stop(self, domain: str | None, *, by: Actor, reason: str, now: datetime) -> bool:
-        """Keep the weak answers of a domain (None: of all) back; False where they are already.
+    Raises:
+        AccessDenied: the policy does not let them.
+        PreceptorError: no reason is given, or one too long.
+    """
+    require(Act.STOP, by)
+    return _turn(
+        connection, Stop(domain, now, by.name, reason.strip()), is_stopped=True, is_open=by.at_open_command_line
+    )
 
-        Raises:
-            AccessDenied: the policy does not let them.
-            PreceptorError: no reason is given, or one too long.
-        """
-        require(Act.STOP, by)
-        return self._turn(domain, is_stopped=True, by=by, reason=reason, now=now)
 
-    def resume(self, domain: str | None, *, by: Actor, reason: str, now: datetime) -> bool:
-        """End the stop of a domain, or the one of all domains (None); False where there is no such stop.
+def resume(connection: sa.Connection, domain: str | None, *, by: Actor, reason: str, now: datetime) -> bool:
+    """End the stop of a domain, or that of all domains (None); False where there is no such stop.
 
-        A stop of one domain and one of all domains stand apart: each is ended by its own.
+    A stop of one domain and one of all domains stand apart: each is ended by its own. Arguments as for `stop`.
 
-        Raises:
-            AccessDenied: the policy does not let them.
-            PreceptorError: no reason is given, or one too long.
-        """
-        require(Act.RESUME, by)
-        return self._turn(domain, is_stopped=False, by=by, reason=reason, now=now)
+    Raises:
+        AccessDenied: the policy does not let them.
+        PreceptorError: no reason is given, or one too long.
+    """
+    require(Act.RESUME, by)
+    turned = Stop(domain, now, by.name, reason.strip())
+    return _turn(connection, turned, is_stopped=False, is_open=by.at_open_command_line)
 
-    def stops(self) -> tuple[Stop, ...]:
-        """The stops in force, that of all domains first, then by domain.
 
-        Raises:
-            sqlalchemy.exc.SQLAlchemyError: the store does not answer.
-        """
-        with self._engine.connect() as connection:
-            return _stops(connection)
+def stops_in_force(connection: sa.Connection) -> tuple[Stop, ...]:
+    """The stops in force, that of all domains first, then by domain."""
+    newest = sa.select(sa.func.max(SWITCH.c.number)).group_by(SWITCH.c.domain)
+    rows = connection.execute(sa.select(SWITCH).where(SWITCH.c.number.in_(newest), SWITCH.c.is_stopped)).all()
+    found = [Stop(row.domain, _in_utc(row.at), row.by, row.reason) for row in rows]
+    return tuple(sorted(found, key=lambda one: (one.domain is not None, one.domain or "")))
 
-    def _turn(self, domain: str | None, *, is_stopped: bool, by: Actor, reason: str, now: datetime) -> bool:
-        reason = reason.strip()
-        if not 0 < len(reason) <= LONGEST_REASON:
-            raise PreceptorError(
-                f"The reason has {len(reason)} characters. Give one of 1 to {LONGEST_REASON} with --reason."
-            )
-        with writing(self._engine) as connection:
-            if connection.dialect.name == "postgresql":
-                connection.execute(sa.text("SELECT pg_advisory_xact_lock(7236713)"))
-            if any(stop.domain == domain for stop in _stops(connection)) == is_stopped:
-                return False
-            connection.execute(
-                SWITCH.insert().values(at=now, domain=domain, is_stopped=is_stopped, by=by.name, reason=reason)
-            )
-            action = "gateway.stop" if is_stopped else "gateway.resume"
-            subject = "all domains" if domain is None else f"domain {domain}"
-            open_store = {"open_store": True} if by.at_open_command_line else {}
-            append_in(connection, by.name, action, subject, {"reason": reason, **open_store}, now=now)
-        return True
+
+def read_stops(engine: sa.Engine) -> tuple[Stop, ...]:
+    """The stops in force, in a read of its own.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: the store does not answer.
+    """
+    with engine.connect() as connection:
+        return stops_in_force(connection)
 
 
 def is_stopped(domains: Iterable[str | None], domain: str | None) -> bool:
@@ -97,11 +89,23 @@ def is_stopped(domains: Iterable[str | None], domain: str | None) -> bool:
     return None in stopped or domain in stopped or (domain is None and bool(stopped))
 
 
-def _stops(connection: sa.Connection) -> tuple[Stop, ...]:
-    rows = connection.execute(sa.select(SWITCH).order_by(SWITCH.c.number)).all()
-    last = {row.domain: row for row in rows}
-    found = [Stop(row.domain, _in_utc(row.at), row.by, row.reason) for row in last.values() if row.is_stopped]
-    return tuple(sorted(found, key=lambda stop: (stop.domain is not None, stop.domain or "")))
+def _turn(connection: sa.Connection, turned: Stop, *, is_stopped: bool, is_open: bool) -> bool:
+    if not 0 < len(turned.reason) <= LONGEST_REASON:
+        raise PreceptorError(
+            f"The reason has {len(turned.reason)} characters. Give one of 1 to {LONGEST_REASON} with --reason."
+        )
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock(7236713)"))
+    if any(one.domain == turned.domain for one in stops_in_force(connection)) == is_stopped:
+        return False
+    connection.execute(SWITCH.insert().values(**turned._asdict(), is_stopped=is_stopped))
+    subject = "all domains" if turned.domain is None else f"domain {turned.domain}"
+    details: dict[str, str | bool] = {"reason": turned.reason}
+    if is_open:
+        details["open_store"] = True
+    action = "gateway.stop" if is_stopped else "gateway.resume"
+    append_in(connection, turned.by, action, subject, details, now=turned.at)
+    return True
 
 
 def _in_utc(at: datetime) -> datetime:

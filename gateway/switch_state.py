@@ -23,7 +23,7 @@ class SwitchState:
     """What the switch said last.
 
     Args:
-        read: the stops in force, from the store; called in a thread. `Switch(engine).stops` is one.
+        read: the stops in force, from the store; called in a thread. `gateway.switch.read_stops` of an engine is one.
         watch_s: seconds between two looks.
         patience_s: seconds for which the last state holds while the store does not answer.
         clock: seconds that only grow.

@@ -10,10 +10,13 @@ from pathlib import Path
 import pytest
 
 from core.store import open_store
+from gateway.decision_log import DecisionLog
+from gateway.texts import TextLog
 from labeling.judging.ballots import Ballot, Choice
 from labeling.judging.submitting import submit
 from labeling.queueing.experts import invite_expert
 from labeling.queueing.offering import next_task
+from tests.gateway.made_decision import made_decision
 from tests.pipeline.conftest import command, world_rows
 from tests.repo.test_docs import command_lines, examples
 
@@ -127,6 +130,8 @@ IN_ORDER = (
     *("prioritise", "feedback"),
     *("people add", "people verify", "people qualify", "people grant", "people revoke"),
     *("people invite", "people list", "people retire"),
+    *("key create", "key list", "key revoke", "decision show", "decision prune"),
+    *("shadow", "stop", "resume"),
     *("promote", "rollback", "verify", "policy test", "policy fit", "measure"),
     *("ledger keygen", "ledger anchor", "ledger verify", "ledger list", "ledger export"),
     *("store status", "store upgrade"),
@@ -147,6 +152,12 @@ def between(start: str, town: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             run("preceptor label freeze cardiology", clinic, monkeypatch)
         case "feedback":
             shutil.copytree(clinic / "datasets" / "cardiology@1", town / "datasets" / "cardiology@1")
+        case "decision show":  # the gateway has kept it
+            store = open_store(f"sqlite:///{town}/demo-work/preceptor.db")
+            DecisionLog(store).record(made_decision(id="dec_6f1d0c4be2a94d0f8c1b7a5e3d920f44"))
+            texts = TextLog(store)
+            texts.keep("dec_6f1d0c4be2a94d0f8c1b7a5e3d920f44", {"model": "auto"}, {"choices": []})
+            assert texts.close()
         case "promote":  # the example's version 2 is champion since README's rollback
             other = "preceptor promote medical-coding 4 --to champion --by ann --approved-by bob"
             run(other, town / "demo-work", monkeypatch)
@@ -197,3 +208,12 @@ def test_the_examples_tell_what_was_kept(shown, town):
     assert len(list((town / "demo-work" / "anchors").iterdir())) == 1
     assert "1 anchor holds" in said(shown, "preceptor ledger verify --anchors")
     assert said(shown, "preceptor store upgrade").endswith("already: nothing to do.\n")
+
+
+def test_the_examples_of_the_gateway_tell_of_its_keys_and_decisions(shown):
+    made, listed = said(shown, "preceptor key create"), said(shown, "preceptor key list --json")
+
+    assert made.startswith(f"pk_{json.loads(listed)['id']}_")
+    assert made.strip() not in listed
+    assert '"model": "auto"' in said(shown, "preceptor decision show")
+    assert said(shown, "preceptor decision prune").startswith("The texts of 0 decisions")
