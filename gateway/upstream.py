@@ -190,6 +190,7 @@ class Upstream:
                 return await attempt(Turn(passage, until_s))
             except UpstreamFailure as failure:
                 (passage.failed if failure.is_outage else passage.succeeded)()
+                account.may_have_cost |= not failure.cost_nothing
                 raise
             except BaseException:
                 passage.left()
@@ -201,5 +202,5 @@ class Upstream:
         try:
             return await insist(admitted, max_attempts=most, until_s=until_s, waits=self._waits)
         except UpstreamFailure as failure:
-            failure.call = account.record(failure.kind)
+            failure.call = account.failed(failure)
             raise

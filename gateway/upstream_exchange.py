@@ -12,7 +12,7 @@ from core.pacing import seconds_to_wait
 from gateway.upstream_connections import BROKEN, Connections, TooLarge, failure_kind, read_whole
 from gateway.upstream_endpoint import Endpoint
 from gateway.upstream_failure import UpstreamFailure
-from gateway.upstream_reply import error_in, for_client, read_object, status_of, write_object
+from gateway.upstream_reply import error_in, for_client, read_object, refusal_in, status_of, write_object
 
 MAX_REPLY_BYTES = 64 * 2**20
 """A larger reply is refused."""
@@ -94,13 +94,11 @@ class Exchange:
                 content = await read_whole(response, MAX_ERROR_BYTES)
         except (*BROKEN, TooLarge):
             response.close()
-        reply = read_object(content)
-        envelope = error_in(reply) if reply is not None else None
         failure = UpstreamFailure(
             self._model,
             f"status_{status}",
             status=status,
-            envelope=for_client(envelope, status),
+            envelope=for_client(refusal_in(content), status),
             retry_after_s=seconds_to_wait(response.headers.get("retry-after"), now=self._now()) or None,
         )
         failure.refuses_usage = status in (400, 422) and b"stream_options" in content

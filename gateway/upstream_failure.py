@@ -11,6 +11,7 @@ CLIENT_FAULTS = frozenset({400, 413, 422, 429})
 """Statuses that say something to the client; all others say something to whoever runs the gateway."""
 
 _PASSING_KINDS = frozenset({"unreachable", "connect_timeout", "disconnected"})
+_UNASKED_KINDS = frozenset({"unreachable", "connect_timeout", "tls_failed", "circuit_open", "body_not_json"})
 
 
 class UpstreamFailure(UpstreamError):
@@ -41,6 +42,11 @@ class UpstreamFailure(UpstreamError):
     def may_pass(self) -> bool:
         """Whether another attempt may succeed: no connection, or a status that says so."""
         return self.kind in _PASSING_KINDS or (self.status is not None and may_pass(self.status))
+
+    @property
+    def cost_nothing(self) -> bool:
+        """Whether no model has worked on it: the endpoint was not reached, or answered with an error status."""
+        return self.kind in _UNASKED_KINDS or self.kind.startswith("status_")
 
     @property
     def is_outage(self) -> bool:

@@ -74,6 +74,19 @@ def error_in(reply: Mapping[str, Any]) -> dict[str, Any] | None:
     return {"error": error if isinstance(error, dict) else {"message": str(error)}}
 
 
+def refusal_in(content: bytes) -> dict[str, Any] | None:
+    """The error that the body of an error status holds; some servers send a list with one.
+
+    >>> refusal_in(b'[{"error": {"code": 400}}]')
+    {'error': {'code': 400}}
+    """
+    content = content.strip()
+    if content.startswith(b"[") and content.endswith(b"]"):
+        content = content[1:-1]
+    reply = read_object(content)
+    return error_in(reply) if reply is not None else None
+
+
 def status_of(envelope: Mapping[str, Any]) -> int | None:
     """The HTTP status that an error inside a reply of status 200 stands for; None where it does not say.
 

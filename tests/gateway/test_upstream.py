@@ -185,6 +185,7 @@ def test_what_the_client_can_act_on_keeps_the_endpoints_words(status):
     failure, _ = ask(whole(envelope, status))
 
     assert (failure.status, failure.envelope) == (status, envelope)
+    assert ask(whole([envelope], status))[0].envelope == envelope
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 500])

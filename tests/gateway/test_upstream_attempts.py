@@ -125,6 +125,19 @@ def test_a_wait_too_long_for_a_request_is_told_to_whoever_asked():
     assert on([whole({"error": {}}, 429, retry_after="30"), GOOD], test) == (1, 429, 30.0)
 
 
+@pytest.mark.parametrize(
+    ("answers", "cost_usd"),
+    [([DOWN], 0.0), ([whole({"error": {}}, 401)], 0.0), ([reset], None), ([reset, DOWN], None), ([whole({})], None)],
+)
+def test_a_call_that_came_to_no_model_cost_nothing_and_one_that_may_have_is_unknown(answers, cost_usd):
+    async def test(setup, there):
+        with pytest.raises(UpstreamFailure) as failed:
+            await setup.upstream.complete(BODY)
+        return failed.value.call.cost_usd
+
+    assert on(answers, test, max_retries=1) == cost_usd
+
+
 def test_all_attempts_together_have_one_time_limit():
     async def test(setup, there):
         with pytest.raises(UpstreamFailure) as failed:
