@@ -1,17 +1,26 @@
-"""The `serve` command: settings in, server up."""
+"""The `serve` command: settings in, server up. It builds nothing of the gateway itself (`gateway.serving` does)."""
 
+import logging
+import socket
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-if TYPE_CHECKING:
-    from core.settings import ModelSettings, RunSettings
-    from gateway.certified import RoutingBundle
-    from gateway.loop import RoutingLoop
-    from gateway.upstream import Upstream
+from core.errors import SettingsError
 
-LOOPBACK_HOSTS = ("127.0.0.1", "::1", "localhost")
+if TYPE_CHECKING:
+    from core.settings import RunSettings
+    from gateway.to_serve import ToServe
+
+LOG = logging.getLogger("preceptor.gateway")
+
+MOST_ON_SQLITE = 3
+"""Workers that one SQLite file serves well: it takes one writer at a time."""
 
 
 @click.command()
@@ -20,98 +29,111 @@ LOOPBACK_HOSTS = ("127.0.0.1", "::1", "localhost")
 )
 @click.option("--host", help="Address to listen on; settings say 127.0.0.1 by default.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 takes a free one.")
+@click.option("--workers", type=click.IntRange(1, 64), help="Processes that answer on the port; settings say 1.")
 @click.option("--bundle", "reference", help="What decides: models:/NAME@ALIAS, models:/NAME/3 or a folder.")
-def serve(config: Path, host: str | None, port: int | None, reference: str | None) -> None:
+@click.option(
+    "--check", "is_check", is_flag=True, help="Say what of it can be served and what cannot, and serve nothing."
+)
+def serve(
+    config: Path, host: str | None, port: int | None, workers: int | None, reference: str | None, is_check: bool
+) -> None:
     """Serve the OpenAI-compatible gateway: cheap answers where they can be trusted, rechecked where stakes are high.
 
-    A bundle that cannot be loaded does not stop it: the strong model answers everything, and a line says why.
+    A bundle that cannot be loaded does not stop it: the strong model answers everything, and a line says why. SIGTERM
+    lets it answer what it has and stop; SIGHUP starts several workers anew, one after another, with the settings read
+    again.
 
     Example: preceptor serve --config configs/medical_coding.yaml --port 6060
     """
-    import os
-
-    import uvicorn
-
-    from core.errors import SettingsError
     from core.settings import load_settings
-    from gateway.app import Doors, create_app
-    from gateway.keys import OneKey
+    from gateway.keys import listening_fault
     from gateway.listening import listen
+    from gateway.log_lines import log_to_stderr
 
-    settings = load_settings(config)
-    host = host or settings.gateway.host
-    port = settings.gateway.port if port is None else port
-    variable = settings.gateway.api_key_env
-    api_key = os.environ.get(variable, "") if variable is not None else None
-    if api_key == "":
-        raise SettingsError(f"gateway.api_key_env names ${variable}, which is not set. Run `export {variable}=...`.")
-    if host not in LOOPBACK_HOSTS and api_key is None:
-        raise SettingsError(
-            f"Listening on {host} without a key would let anyone spend yours. "
-            "Set gateway.api_key_env, or listen on 127.0.0.1."
+    given = {"host": host, "port": port, "workers": workers}
+    settings = _with(load_settings(config), given)
+    reference = reference or settings.bundle_reference
+    if is_check:
+        from gateway.checking import check
+
+        raise SystemExit(check(settings, reference))
+    gateway = settings.gateway
+    if fault := listening_fault(gateway, gateway.host):
+        raise SettingsError(fault)
+    log_to_stderr()
+    with ExitStack() as ends:
+        listening = ends.enter_context(listen(gateway.host, gateway.port))
+        what = _watched(settings, reference, ends)
+        if gateway.workers > 1:
+            status = _serve_several(what, listening, ends, read_again=lambda: _with(load_settings(config), given))
+            raise SystemExit(status)
+        from gateway.worker import serve as serve_one
+
+        serve_one(what, listening, on_ready=lambda: _say_ready(settings, listening))
+
+
+def _with(settings: "RunSettings", given: Mapping[str, object]) -> "RunSettings":
+    """The settings, with what the command line says in their place."""
+    said = {name: value for name, value in given.items() if value is not None}
+    return settings.model_copy(update={"gateway": settings.gateway.model_copy(update=said)})
+
+
+def _watched(settings: "RunSettings", reference: str, ends: ExitStack) -> "ToServe":
+    """What to serve, with the process that follows its aliases started where there are any."""
+    from gateway.references import References
+    from gateway.to_serve import ToServe
+    from gateway.watching_plan import Plan
+
+    plan = Plan.of(settings, References.of(settings.gateway, reference))
+    if plan is not None:
+        from gateway.watcher import Watcher
+
+        watcher = Watcher(plan)
+        watcher.start()
+        ends.callback(watcher.stop)
+    return ToServe(settings, reference, settings.gateway.workers, plan.pointer_file if plan is not None else None)
+
+
+def _serve_several(
+    what: "ToServe", listening: socket.socket, ends: ExitStack, *, read_again: Callable[[], "RunSettings"]
+) -> int:
+    """Serve with several workers; the exit status."""
+    from gateway.shared_counts import forget_worker
+    from gateway.to_serve import Orders
+    from gateway.workers import Told, Workers, worker_command
+
+    settings = what.settings
+    if settings.gateway.workers > MOST_ON_SQLITE and settings.store_url.startswith("sqlite"):
+        LOG.warning(
+            "%d workers wait for one another on SQLite. Set store_url to PostgreSQL, or use at most %d workers.",
+            *(settings.gateway.workers, MOST_ON_SQLITE),
         )
-    doors = Doors(keys=None if api_key is None else OneKey(api_key))
-    app = create_app(_loop(settings, reference or settings.bundle_reference), doors=doors)
-    listening = listen(host, port)
-    url = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}/v1"
-    click.echo(f"Serving on {url} (what works as a model name: GET {url}/models)", err=True)
-    # No access log: a path says little, and the decisions are on record.
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False))
-    with listening:
-        server.run(sockets=[listening])
+    folder = Path(ends.enter_context(tempfile.TemporaryDirectory(prefix="preceptor-serve-")))  # its owner's alone
+    counts, orders = folder / "counts", folder / "orders.json"
+    counts.mkdir()
+    Orders(what, counts, listening.fileno()).write(orders)
 
+    def renew() -> bool:
+        try:
+            renewed = what._replace(settings=read_again())
+        except SettingsError as error:
+            LOG.error("%s\nThe workers go on with the settings that they have.", error)
+            return False
+        Orders(renewed, counts, listening.fileno()).write(orders)
+        LOG.warning("Starting the workers anew, one after another.")
+        return True
 
-def _loop(settings: "RunSettings", reference: str) -> "RoutingLoop":
-    from core.store import open_store
-    from gateway.attempts import Models
-    from gateway.deciding import FixedBundles
-    from gateway.decision_log import DecisionLog
-    from gateway.keeping import UnresolvedLog
-    from gateway.loop import Guard, RoutingLoop
-    from gateway.parts import InThread
-    from gateway.wiring import recheck_for
-    from verifiers.stakes.sources import policy_in_force
-
-    bundle = _bundle(settings, reference)
-    engine = open_store(settings.store_url)
-    weak, strong = settings.pair.weak, settings.pair.strong
-    keeps = settings.gateway.keep_unresolved
-    unresolved = UnresolvedLog(engine, weak=weak.name, strong=strong.name) if keeps else None
-    stakes = policy_in_force(settings.verifiers, settings.data.target_domains)
-    recheck = recheck_for(settings, bundle)
-    return RoutingLoop(
-        models=Models(_upstream("weak", weak), _upstream("strong", strong)),
-        source=FixedBundles({settings.router.family: bundle}, recheck, settings.data.target_domains),
-        guard=Guard(stakes=stakes, unresolved=unresolved, max_calls=settings.gateway.max_calls),
-        decisions=InThread(DecisionLog(engine)),
+    told = Told(
+        on_ready=lambda: _say_ready(settings, listening),
+        on_end=partial(forget_worker, counts),
+        may_renew=renew,
     )
+    return Workers(worker_command(orders), listening, settings.gateway.workers, told=told).run()
 
 
-def _upstream(role: str, model: "ModelSettings") -> "Upstream":
-    from core.errors import SettingsError
-    from gateway.upstream import Endpoint, Upstream
-
-    if model.base_url is None:
-        raise SettingsError(f"pair.{role}.base_url is not set. Name the OpenAI-compatible endpoint of {model.name}.")
-    return Upstream(
-        Endpoint.model_validate({**model.model_dump(exclude={"may_see_identified"}), "base_url": model.base_url})
-    )
-
-
-def _bundle(settings: "RunSettings", reference: str) -> "RoutingBundle | None":
-    from core.errors import PreceptorError
-    from gateway.certified import recheck_fault
-    from gateway.wiring import load_deciding
-    from verifiers.assembling import verifier_policy
-
-    try:
-        bundle = load_deciding(settings, reference)
-    except PreceptorError as error:
-        click.echo(f"preceptor: {error}\nUntil it is served with a bundle, the strong model answers all.", err=True)
-        return None
-    here = verifier_policy(settings.verifiers, settings.data.target_domains)
-    if fault := recheck_fault(bundle.certificate, bundle.papers.verifier, here):
-        click.echo(f"preceptor: {fault}\nUntil then the strong model answers all.", err=True)
-        return None
-    click.echo(f"Deciding with {reference} ({bundle.sha256[:12]})", err=True)
-    return bundle
+def _say_ready(settings: "RunSettings", listening: socket.socket) -> None:
+    host, n = settings.gateway.host, settings.gateway.workers
+    scheme = "http" if settings.gateway.tls is None else "https"
+    url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}/v1"
+    by = f" by {n} workers" if n > 1 else ""
+    click.echo(f"Serving on {url}{by} (what works as a model name: GET {url}/models)", err=True)

@@ -3,12 +3,10 @@
 It sees decisions alone: names, numbers and slugs. What would make a label without bound becomes `other`.
 """
 
-import os
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from core.records import Decision
@@ -18,33 +16,14 @@ from gateway.model_names import Names
 from gateway.parts import Shadowed
 from gateway.replies import decided
 from gateway.routing import LOWERED
+from gateway.shared_counts import are_shared
 from gateway.slots import Report
-
-FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 MOST_VALUES = 200
 """Values of one label; what comes later is `other`."""
 
 _SLUG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/ -]{0,99}")
 _REMEMBERED = 1000
-
-
-def share_counts(folder: Path, worker: int) -> None:
-    """Keep this process's counts in a folder that all workers share; before the first `Metrics` of the process.
-
-    A worker that takes another's number goes on with its counts.
-    """
-    from prometheus_client import values
-
-    os.environ[FOLDER_VARIABLE] = str(folder)
-    values.ValueClass = values.MultiProcessValue(process_identifier=lambda: worker)
-
-
-def forget_worker(folder: Path, worker: int) -> None:
-    """A worker has ended: drop what it said of its present state, keep what it counted."""
-    from prometheus_client.multiprocess import mark_process_dead
-
-    mark_process_dead(worker, str(folder))
 
 
 class Metrics:
@@ -55,8 +34,9 @@ class Metrics:
     """
 
     def __init__(self, names: Callable[[], Names]) -> None:
-        from prometheus_client import CollectorRegistry
+        from prometheus_client import CollectorRegistry, disable_created_metrics
 
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each, of which nobody asks
         self._registry, self._names = CollectorRegistry(), names
         self._families = Families(self._registry)
         self._children: dict[tuple[object, ...], Any] = {}
@@ -134,10 +114,10 @@ class Metrics:
         from prometheus_client import CollectorRegistry, generate_latest
         from prometheus_client.multiprocess import MultiProcessCollector
 
-        if FOLDER_VARIABLE not in os.environ:
+        if not are_shared():
             return generate_latest(self._registry)
         shared = CollectorRegistry()
-        MultiProcessCollector(shared)
+        MultiProcessCollector(shared)  # type: ignore[no-untyped-call]
         return generate_latest(shared)
 
     def _count_calls(self, decision: Decision, roles: dict[str, str]) -> None:
