@@ -63,6 +63,9 @@ class Bridge:
             self._is_closed = True
         if loop is None or thread is None:
             return
+        if thread is threading.current_thread():  # the collector of garbage runs anywhere
+            loop.create_task(last()).add_done_callback(lambda _: loop.stop())
+            return
         try:
             asyncio.run_coroutine_threadsafe(last(), loop).result(timeout_s)
         finally:

@@ -10,6 +10,7 @@ docs/gateway/controller.md for what differs from RouteLLM. Opens no port, and as
 """
 
 import asyncio
+import logging
 import threading
 import weakref
 from collections import Counter, defaultdict
@@ -31,6 +32,8 @@ from gateway.routing import LOWERED
 
 if TYPE_CHECKING:
     from core.records import Decision
+
+LOG = logging.getLogger("preceptor.gateway")
 
 CLOSE_S = 10.0
 """Seconds that closing may take: what is under way is recorded first."""
@@ -100,7 +103,11 @@ class Controller:
         """
         controller = cls.__new__(cls)
         bridge = Bridge()
-        parts = bridge.call(lambda: parts_from_settings(Path(path), bundle))
+        try:
+            parts = bridge.call(lambda: parts_from_settings(Path(path), bundle))
+        except BaseException:
+            bridge.close(lambda: asyncio.sleep(0), timeout_s=CLOSE_S)
+            raise
         controller._take(parts, progress_bar=progress_bar, bridge=bridge)
         return controller
 
@@ -112,7 +119,7 @@ class Controller:
         """How often each model answered, by the router that decided it."""
         completions = SimpleNamespace(create=self.completion, acreate=self.acompletion)
         self.chat = SimpleNamespace(completions=completions)
-        self._closing = weakref.finalize(self, _close, self._bridge, parts)
+        self._ending = weakref.finalize(self, _end, self._bridge, parts)
 
     @property
     def routers(self) -> tuple[str, ...]:
@@ -180,8 +187,9 @@ class Controller:
         return found
 
     def close(self) -> None:
-        """Record what is under way, and let go of connections and threads. A program that ends does it by itself."""
-        self._closing()
+        """Record what is under way, and let go of connections and threads; a program that ends need not."""
+        if self._ending.detach() is not None:
+            self._bridge.close(self._parts.aclose, timeout_s=CLOSE_S)
 
     def __enter__(self) -> Self:
         return self
@@ -219,5 +227,9 @@ def _access(base_url: str | None, api_key: str | None, api_key_env: str | None) 
     return Access(base_url, None if api_key_env is not None else api_key, api_key_env)
 
 
-def _close(bridge: Bridge, parts: Parts) -> None:
-    bridge.close(parts.aclose, timeout_s=CLOSE_S)
+def _end(bridge: Bridge, parts: Parts) -> None:
+    """Close what nobody closed, as far as a program that is ending can: it starts no threads any more."""
+    try:
+        bridge.close(parts.aclose, timeout_s=CLOSE_S)
+    except (RuntimeError, TimeoutError) as error:
+        LOG.debug("A controller was not closed in order (%s).", type(error).__name__)

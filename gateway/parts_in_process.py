@@ -1,13 +1,17 @@
 """What a controller is built from: the routing loop with its parts, from a program's words or from settings."""
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from core.errors import PreceptorError, SettingsError
 from core.records import Stakes
 from gateway.deciding import DecidingSource
 from gateway.loop import RoutingLoop
 from gateway.providers import Access
+
+LOG = logging.getLogger("preceptor.gateway")
 
 
 class Parts(NamedTuple):
@@ -40,7 +44,6 @@ def parts_of(
         SettingsError: a bundle or an endpoint is not named, or they do not belong together.
         BundleError, RegistryError: a bundle cannot be fetched or read.
     """
-    from core.errors import SettingsError
     from gateway.attempts import Models
     from gateway.deciding import FixedBundles
     from gateway.guard import Guard
@@ -92,10 +95,14 @@ async def parts_from_settings(path: Path, bundle: str | None) -> Parts:
 
 
 def _folder_of(settings: Any, reference: str) -> str:  # noqa: ANN401 - RunSettings, which is not imported for a type
-    """Where a reference leads now; a reference that leads nowhere stays, and its requests go to the strong model."""
+    """Where a reference leads now; one that leads nowhere stops nothing, and its requests go to the strong model."""
     if not reference.startswith("models:"):
         return reference
     from models.registry import fetch_bundle
 
     cache = settings.folder / settings.name / "bundles"
-    return str(fetch_bundle(reference, tracking_uri=settings.mlflow.tracking_uri, cache=cache))
+    try:
+        return str(fetch_bundle(reference, tracking_uri=settings.mlflow.tracking_uri, cache=cache))
+    except PreceptorError as error:
+        LOG.error("%s Until the controller is built again, the strong model answers all.", error)
+        return str(cache / "not-fetched")

@@ -49,7 +49,7 @@ def test_a_base_url_of_its_own_goes_before_the_providers(model, name):
 
 @pytest.mark.parametrize("model", ["llama3", "azure/gpt-4o", "bedrock/claude", "hosted_vllm/llama3", "openai/", ""])
 def test_a_model_of_nowhere_is_one_error_that_says_what_to_write(model):
-    with pytest.raises(SettingsError, match="not known where the model.*openai/, anthropic/.*api_base"):
+    with pytest.raises(SettingsError, match=r"not known where the model.*openai/, anthropic/.*api_base"):
         endpoint_of_model(model, Access())
 
 
