@@ -4,9 +4,13 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 _WORD = re.compile(r"[^\W_]+")
 _PART = re.compile(r"[^\W_]+\*?")
+
+_START_LETTERS = 3
+"""Letters that stand before every `*`, at least."""
 
 
 class Words:
@@ -17,7 +21,6 @@ class Words:
         self._places: dict[str, list[int]] = {}
         for place, word in enumerate(self.words):
             self._places.setdefault(word, []).append(place)
-        self._vocabulary = sorted(self._places)
 
     def has_any(self, phrases: Sequence[str]) -> bool:
         """Whether one of the phrases stands in the text; a word that ends in `*` stands for all that begin so.
@@ -26,7 +29,7 @@ class Words:
         >>> text.has_any(["prior authorization"]), text.has_any(["deny", "authoriz"]), text.has_any(["authoriz*"])
         (True, False, True)
         """
-        return any(True for phrase in phrases for _ in self._places_of(phrase))
+        return any(True for _ in self._places_of(phrases))
 
     def has_near(self, phrases: Sequence[str], others: Sequence[str], *, within: int) -> bool:
         """Whether one of the phrases and one of the others stand at most so many words apart, in any order.
@@ -34,8 +37,7 @@ class Words:
         >>> Words("The answer is due on Friday").has_near(["due"], ["answer", "motion"], within=3)
         True
         """
-        here = sorted(place for phrase in phrases for place in self._places_of(phrase))
-        there = sorted(place for phrase in others for place in self._places_of(phrase))
+        here, there = sorted(self._places_of(phrases)), sorted(self._places_of(others))
         for place in here:
             first = bisect_left(there, place - within)
             if first < len(there) and there[first] <= place + within:
@@ -50,28 +52,22 @@ class Words:
         """
         return sum(len(self._places.get(word, ())) for word in words)
 
-    def _places_of(self, phrase: str) -> Iterator[int]:
-        first, *rest = parts_of(phrase)
-        for place in (place for word in self._matching(first) for place in self._places[word]):
-            if all(self._is_at(part, place + step) for step, part in enumerate(rest, start=1)):
-                yield place
+    def _places_of(self, phrases: Sequence[str]) -> Iterator[int]:
+        """Where the phrases begin; each word of the text is looked up once, however many phrases there are."""
+        index = _index_of(tuple(phrases))
+        for word, places in self._places.items():
+            rests = index.by_word.get(word, ())
+            begun = index.by_start.get(word[:_START_LETTERS], ())
+            for rest in (*rests, *(rest for start, rest in begun if word.startswith(start))):
+                for place in places:
+                    if all(self._is_at(part, place + step) for step, part in enumerate(rest, start=1)):
+                        yield place
 
     def _is_at(self, part: str, place: int) -> bool:
         if place >= len(self.words):
             return False
         word = self.words[place]
         return word.startswith(part.rstrip("*")) if part.endswith("*") else bool(word == part)
-
-    def _matching(self, part: str) -> Iterator[str]:
-        if not part.endswith("*"):
-            if part in self._places:
-                yield part
-            return
-        start = part[:-1]
-        for word in self._vocabulary[bisect_left(self._vocabulary, start) :]:
-            if not word.startswith(start):
-                return
-            yield word
 
 
 @lru_cache(maxsize=8192)
@@ -87,6 +83,29 @@ def parts_of(phrase: str) -> tuple[str, ...]:
     parts = tuple(_PART.findall(phrase.casefold()))
     if not parts:
         raise ValueError(f"the phrase '{phrase}' has no word; write at least one")
-    if any(part.endswith("*") and len(part) < 4 for part in parts):
+    if any(part.endswith("*") and len(part) <= _START_LETTERS for part in parts):
         raise ValueError(f"the phrase '{phrase}' has a * after less than three letters; write more of the word")
     return parts
+
+
+class _Index(NamedTuple):
+    """Phrases by the word with which they begin, or by its first letters where it ends in `*`; with their other words.
+
+    Values of `by_start` hold the letters before the `*` too.
+    """
+
+    by_word: dict[str, list[tuple[str, ...]]]
+    by_start: dict[str, list[tuple[str, tuple[str, ...]]]]
+
+
+@lru_cache(maxsize=4096)
+def _index_of(phrases: tuple[str, ...]) -> _Index:
+    index = _Index({}, {})
+    for phrase in phrases:
+        first, *rest = parts_of(phrase)
+        if first.endswith("*"):
+            start = first[:-1]
+            index.by_start.setdefault(start[:_START_LETTERS], []).append((start, tuple(rest)))
+        else:
+            index.by_word.setdefault(first, []).append(tuple(rest))
+    return index
