@@ -46,6 +46,11 @@ class Incoming:
         """The conversation's hash, and its lot in [0, 1)."""
         return conversation_key(self.body, self.told)
 
+    @property
+    def is_first_turn(self) -> bool:
+        """Whether nothing was answered in it before, as far as the request shows: a session may leave that out."""
+        return self.told.session is None and not self.conversation.is_continued
+
     @cached_property
     def query_sha256(self) -> str:
         """Hash of the conversation's text."""

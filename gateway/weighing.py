@@ -162,7 +162,7 @@ class Weighing:
 
     async def _is_pinned(self, pins: Pinning, incoming: Incoming) -> bool | None:
         try:
-            asked = pins.is_pinned(incoming.key[0], is_first_turn=not incoming.conversation.is_continued)
+            asked = pins.is_pinned(incoming.key[0], is_first_turn=incoming.is_first_turn)
             return await in_time(asked, timeout_s=self._guard.pins_timeout_s)
         except Exception as error:  # noqa: BLE001 - not known is not free
             LOG.error("Whether a conversation is pinned could not be told (%s).", type(error).__name__)

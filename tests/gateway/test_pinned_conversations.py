@@ -125,3 +125,13 @@ async def test_a_pin_that_is_not_taken_loses_no_request():
 
     assert (await loop.answer(body_of())).decision.answered_by == "large"
     await loop.aclose()
+
+
+@pytest.mark.parametrize(("session", "second"), [("s", "large"), (None, "small")])
+async def test_a_session_stays_though_it_sends_no_history_and_a_first_turn_never_does(session, second):
+    chat, told = Chat(0.9, 0.1), Beside(session=session)
+    first = (await chat.loop.answer(body_of("auto"), told)).decision
+    chat.router.probability = 0.1
+
+    assert first.answered_by == "large"
+    assert (await chat.loop.answer(body_of("auto"), told)).decision.answered_by == second
