@@ -245,7 +245,7 @@ class LiveBundles:
             self._retry_at.pop(reference, None)
             self._put(Slot(reference, admitted.bundle, version=located.version))
             parts, sha256 = ", ".join(self._references.parts_of(reference)), admitted.bundle.sha256[:12]
-            LOG.warning("Now deciding as %s: %s (%s). %s", parts, reference, sha256, admitted.sentence)
+            LOG.warning("%s is now the bundle %s (%s).%s", reference, sha256, parts, f" {admitted.sentence}".rstrip())
         self._note_settled()
 
     def _end_grace(self, reference: str) -> None:

@@ -93,7 +93,7 @@ class SwitchState:
         self._fault, self._read_at = None, self._clock()
         if stops != self._stops:
             self._stops = stops
-            LOG.warning("The stop switch was turned: %s.", " ".join(self.warnings()) or "nothing is stopped")
+            LOG.warning("The stop switch was turned. %s", " ".join(self.warnings()) or "Nothing is stopped.")
 
     def _is_known(self) -> bool:
         return self._read_at is not None and self._clock() - self._read_at <= self._patience_s

@@ -81,9 +81,9 @@ class Watcher:
             if self._is_over.is_set():
                 return
             try:
-                # Nothing of its output is a client's; its warnings go where the server's do.
+                # In a session of its own: an interrupt from the keyboard ends the server, which ends it in turn.
                 process = subprocess.Popen(
-                    self._command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, close_fds=True
+                    self._command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True
                 )
             except OSError as error:
                 LOG.error("The watcher of aliases does not start (%s).", error.strerror)
