@@ -66,24 +66,31 @@ class Stakes(StrEnum):
     @property
     def rank(self) -> int:
         """0 for low to 3 for critical."""
-        return list(Stakes).index(self)
+        return _RANKS[self]
 
     @property
     def is_high(self) -> bool:
         """Whether an answer must be shown right before it leaves: high and critical."""
-        return self >= Stakes.HIGH
+        return _RANKS[self] >= _RANKS["high"]
 
     def __lt__(self, other: str) -> bool:
-        return self.rank < Stakes(other).rank
+        return _RANKS[self] < _rank_of(other)
 
     def __le__(self, other: str) -> bool:
-        return self.rank <= Stakes(other).rank
+        return _RANKS[self] <= _rank_of(other)
 
     def __gt__(self, other: str) -> bool:
-        return self.rank > Stakes(other).rank
+        return _RANKS[self] > _rank_of(other)
 
     def __ge__(self, other: str) -> bool:
-        return self.rank >= Stakes(other).rank
+        return _RANKS[self] >= _rank_of(other)
+
+
+_RANKS: Mapping[str, int] = {stakes: rank for rank, stakes in enumerate(Stakes)}
+
+
+def _rank_of(tier: str) -> int:
+    return _RANKS[tier] if tier in _RANKS else Stakes(tier).rank  # which says what is wrong with it
 
 
 class Source(StrEnum):
