@@ -1,7 +1,8 @@
 """The store: one SQLAlchemy engine, SQLite by default, PostgreSQL by URL.
 
 Rooms declare their tables on `METADATA` in modules that pyproject.toml lists (`preceptor.tables`), so that a store has
-all of them whoever opens it first. A store carries the revision of its tables (`core.migrations`).
+all of them whoever opens it first. A store carries the revision of its tables (`core.migrations`). The logs and errors
+of its engine hold no values: they may be texts.
 """
 
 import threading
@@ -147,7 +148,7 @@ _LOCKS_LOCK = threading.Lock()
 def _sqlite(url: sa.URL, *, foreign_keys: str = "ON") -> sa.Engine:
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
+    engine = sa.create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S}, hide_parameters=True)
 
     @sa.event.listens_for(engine, "connect")
     def _prepare(connection: sa.engine.interfaces.DBAPIConnection, _: object) -> None:
@@ -175,6 +176,6 @@ def _server(url: sa.URL) -> sa.Engine:
     if url.drivername == "postgresql":
         url = url.set(drivername="postgresql+psycopg2")  # the driver that the postgres extra installs
     try:
-        return sa.create_engine(url, pool_pre_ping=True)
+        return sa.create_engine(url, pool_pre_ping=True, hide_parameters=True)
     except ModuleNotFoundError as error:
         raise MissingExtra("psycopg2", "postgres", f"A store at {url.drivername}") from error

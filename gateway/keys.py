@@ -212,5 +212,5 @@ def listening_fault(settings: GatewaySettings, host: str) -> str | None:
         return None
     return (
         f"Listening on {host} without a key would let anyone spend yours. "
-        "Set gateway.keys: store or gateway.api_key_env, or listen on 127.0.0.1."
+        "Set gateway.api_key_env, or listen on 127.0.0.1, or give each client a key of its own (gateway.keys: store)."
     )
