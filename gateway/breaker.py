@@ -12,7 +12,8 @@ class Breaker:
 
     Args:
         break_after: failures in a row that open it.
-        break_s: how long it then stays open; the next call is a probe, and no other passes until it has ended.
+        break_s: how long it then stays open; the next call is a probe. No other passes until the probe has ended, or
+            has taken as long again: a model may take a minute, and calls should not wait for the slowest of them.
         clock: seconds that only grow.
 
     >>> now_s = 0.0
@@ -33,69 +34,65 @@ class Breaker:
         self._break_after, self._break_s, self._clock = break_after, break_s, clock
         self._lock = threading.Lock()
         self._n_failed = 0
-        self._opened_at_s: float | None = None
-        self._probe: Passage | None = None
+        self._next_probe_s: float | None = None
         self._n_changes = 0
 
     @property
     def is_open(self) -> bool:
         """Whether a call would be turned away now."""
         with self._lock:
-            return self._turns_away()
+            return self._left_s() > 0.0
 
     @property
     def wait_s(self) -> float:
-        """Seconds until the next probe may start; 0 where the circuit is closed, or a probe is under way."""
+        """Seconds until the next call may pass; 0 where it may now."""
         with self._lock:
-            if self._opened_at_s is None:
-                return 0.0
-            return max(0.0, self._opened_at_s + self._break_s - self._clock())
+            return self._left_s()
 
     def admit(self) -> "Passage | None":
         """A call's passage, or None where the call is turned away. Whoever takes it says how the call ended."""
         with self._lock:
-            if self._turns_away():
+            if self._left_s() > 0.0:
                 return None
-            passage = Passage(self, self._n_changes)
-            if self._opened_at_s is not None:
-                self._probe = passage
-            return passage
+            is_probe = self._next_probe_s is not None
+            if is_probe:
+                self._next_probe_s = self._clock() + self._break_s
+            return Passage(self, self._n_changes, is_probe=is_probe)
 
-    def _turns_away(self) -> bool:
-        if self._opened_at_s is None:
-            return False
-        return self._probe is not None or self._clock() < self._opened_at_s + self._break_s
+    def _left_s(self) -> float:
+        return 0.0 if self._next_probe_s is None else max(0.0, self._next_probe_s - self._clock())
 
     def _answered(self, passage: "Passage", *, is_whole: bool) -> None:
         with self._lock:
-            if passage is self._probe:
-                self._probe, self._opened_at_s, self._n_failed = None, None, 0
+            if passage.n_changes != self._n_changes:
+                return  # begun before the circuit last opened or closed: it says nothing of the endpoint now
+            if passage.is_probe:
+                self._next_probe_s, self._n_failed = None, 0
                 self._n_changes += 1
-                passage.n_changes = self._n_changes
-            elif is_whole and passage.n_changes == self._n_changes:
+                passage.n_changes, passage.is_probe = self._n_changes, False
+            elif is_whole:
                 self._n_failed = 0
 
     def _failed(self, passage: "Passage") -> None:
         with self._lock:
-            is_probe = passage is self._probe
             if passage.n_changes != self._n_changes:
-                return  # begun before the circuit last opened or closed: it says nothing of the endpoint now
+                return
             self._n_failed += 1
-            if is_probe or self._n_failed >= self._break_after:
-                self._probe, self._opened_at_s, self._n_failed = None, self._clock(), 0
+            if passage.is_probe or self._n_failed >= self._break_after:
+                self._next_probe_s, self._n_failed = self._clock() + self._break_s, 0
                 self._n_changes += 1
 
     def _left(self, passage: "Passage") -> None:
         with self._lock:
-            if passage is self._probe:
-                self._probe = None
+            if passage.is_probe and passage.n_changes == self._n_changes:
+                self._next_probe_s = self._clock()
 
 
 class Passage:
     """One call that was let through. How it ended is said once; what is said later does not count."""
 
-    def __init__(self, breaker: Breaker, n_changes: int) -> None:
-        self._breaker, self.n_changes = breaker, n_changes
+    def __init__(self, breaker: Breaker, n_changes: int, *, is_probe: bool) -> None:
+        self._breaker, self.n_changes, self.is_probe = breaker, n_changes, is_probe
         self._has_ended = False
 
     def began(self) -> None:

@@ -21,6 +21,10 @@ MAX_ERROR_BYTES = 2**16
 """Of a refusal no more is read."""
 
 
+REFUSAL_S = 5.0
+"""Its status is known, so its words are not waited for longer."""
+
+
 class Exchange:
     """Speaks with one endpoint.
 
@@ -89,6 +93,7 @@ class Exchange:
 
     async def _refusal(self, response: aiohttp.ClientResponse, until_s: float) -> UpstreamFailure:
         status, content = response.status, b""
+        until_s = min(until_s, asyncio.get_running_loop().time() + REFUSAL_S)
         try:
             async with asyncio.timeout_at(until_s):
                 content = await read_whole(response, MAX_ERROR_BYTES)
@@ -99,7 +104,13 @@ class Exchange:
             f"status_{status}",
             status=status,
             envelope=for_client(refusal_in(content), status),
-            retry_after_s=seconds_to_wait(response.headers.get("retry-after"), now=self._now()) or None,
+            retry_after_s=self._wait_s(response) or None,
         )
         failure.refuses_usage = status in (400, 422) and b"stream_options" in content
         return failure
+
+    def _wait_s(self, response: aiohttp.ClientResponse) -> float:
+        milliseconds = response.headers.get("retry-after-ms", "")  # of OpenAI and Azure, finer than the standard's
+        if milliseconds.isdecimal():
+            return float(milliseconds) / 1000
+        return seconds_to_wait(response.headers.get("retry-after"), now=self._now())

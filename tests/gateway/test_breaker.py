@@ -106,6 +106,22 @@ def test_a_probe_that_nobody_waits_for_makes_room_for_the_next(breaker, clock):
     assert breaker.admit() is not None
 
 
+def test_a_probe_that_takes_long_is_joined_by_another_and_either_may_close_it(breaker, clock):
+    fail(breaker, 3)
+    clock.now_s = 10.0
+    slow = breaker.admit()
+    clock.now_s = 19.9
+    assert breaker.admit() is None
+
+    clock.now_s = 20.0
+    second = breaker.admit()
+    slow.succeeded()
+
+    assert not breaker.is_open
+    second.failed()
+    assert not breaker.is_open
+
+
 def test_calls_from_before_it_opened_change_nothing(breaker, clock):
     early, late = breaker.admit(), breaker.admit()
     fail(breaker, 3)
@@ -137,7 +153,7 @@ def test_of_many_threads_one_makes_the_probe(breaker, clock):
 
 
 class BreakerLife(RuleBasedStateMachine):
-    """Whatever happens in whatever order: one probe at a time, and no way to stay open for ever."""
+    """Whatever happens in whatever order, it never stays open for ever."""
 
     @initialize()
     def begin(self):

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from gateway import upstream_exchange
 from gateway.retrying import Waits
 from gateway.upstream import Endpoint, Upstream, UpstreamFailure
-from tests.gateway.scripted_endpoint import DONE, chunk, completion, endpoint, event, hang, parts, reset, whole
+from tests.gateway.scripted_endpoint import DONE, SERVING, chunk, completion, endpoint, event, hang, parts, reset, whole
 
 BODY = {"model": "auto", "messages": [{"role": "user", "content": "Q"}]}
 GOOD, DOWN = whole(completion()), whole({"error": {}}, 503)
@@ -105,13 +106,20 @@ def test_attempts_have_two_caps(max_retries, max_attempts, n_requests):
     assert on([DOWN], test, max_retries=max_retries) == (n_requests, n_requests, "status_503")
 
 
-@pytest.mark.parametrize("retry_after", ["2", "Tue, 24 Nov 2026 12:00:02 GMT"])
-def test_the_endpoint_says_how_long_to_wait_in_seconds_or_by_a_date(retry_after):
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"retry_after": "2"},
+        {"retry_after": "Tue, 24 Nov 2026 12:00:02 GMT"},
+        {"retry_after_ms": "2000", "retry_after": "7"},
+    ],
+)
+def test_the_endpoint_says_how_long_to_wait_in_seconds_or_by_a_date(asked):
     async def test(setup, there):
         await setup.upstream.complete(BODY)
         return setup.slept
 
-    (wait_s,) = on([whole({"error": {}}, 429, retry_after=retry_after), GOOD], test)
+    (wait_s,) = on([whole({"error": {}}, 429, **asked), GOOD], test)
 
     assert 2.0 <= wait_s <= 2.25
 
@@ -136,6 +144,19 @@ def test_a_call_that_came_to_no_model_cost_nothing_and_one_that_may_have_is_unkn
         return failed.value.call.cost_usd
 
     assert on(answers, test, max_retries=1) == cost_usd
+
+
+def test_the_words_of_a_refusal_are_not_waited_for(monkeypatch):
+    monkeypatch.setattr(upstream_exchange, "REFUSAL_S", 0.1)
+
+    async def endless(writer):
+        writer.write(b"HTTP/1.1 503 X\r\ncontent-length: 100\r\n\r\n{")
+        await hang(writer)
+
+    async def test(setup, there):
+        return await setup.kind(), len(there.requests)
+
+    assert on([endless, GOOD], test) == ("ok", 2)
 
 
 def test_all_attempts_together_have_one_time_limit():
@@ -228,7 +249,12 @@ def test_after_an_outage_requests_do_not_come_back_all_at_once():
         await asyncio.gather(*(setup.upstream.complete(BODY) for _ in range(40)))
         return setup.slept
 
-    waits = on([DOWN] * 40 + [GOOD], test)
+    async def down(writer):
+        while len(SERVING.get().requests) < 40:
+            await asyncio.sleep(0.001)
+        await DOWN(writer)
+
+    waits = on([down] * 40 + [GOOD], test)
 
     assert len(waits) == 40
     assert all(0.0 <= wait_s <= 0.25 for wait_s in waits)
