@@ -12,19 +12,18 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from core.errors import BundleError
 from gateway.admission import Admitted, Admitting
 from gateway.certified import RoutingBundle, standing_of
-from gateway.contained import contained
 from gateway.deciding import Deciding
 from gateway.model_names import domains_of
 from gateway.own_thread import in_own_thread
-from gateway.pointers import Located, Pointers, read_pointers
+from gateway.pointer_watch import PointerWatch
+from gateway.pointers import Located
 from gateway.rechecks import Rechecks
 from gateway.references import References
 from gateway.slots import Report, Slot, report_of
@@ -78,8 +77,8 @@ class LiveBundles:
         self._wanted = {one: Located(folder=one) for one in self._references.all if one not in self._references.watched}
         self._moved_at: dict[str, float] = {}
         self._retry_at: dict[str, tuple[float, int]] = {}
-        self._seen: tuple[int, int] | None = None
-        self._pointers: Pointers | None = None
+        self._watch = PointerWatch(following.pointer_file, self._references.watched)
+        self._said_soon: dict[str, datetime] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._settled = asyncio.Event()
         self.routers = (router,)
@@ -149,8 +148,7 @@ class LiveBundles:
     def warnings(self) -> tuple[str, ...]:
         """What an operator should see: stops, a registry or a watcher that is away, a recheck that is not there."""
         said = [] if self._switch is None else list(self._switch.warnings())
-        if self._pointers is not None and self._pointers.away_since is not None:
-            said.append(f"The registry has not answered since {self._pointers.away_since:%Y-%m-%d %H:%M:%S} UTC.")
+        said.extend(self._watch.warnings())
         if self._rechecks.fault is not None:
             said.append(f"The recheck is not there ({self._rechecks.fault}).")
         return tuple(said)
@@ -161,44 +159,28 @@ class LiveBundles:
         loads: dict[str, asyncio.Task[None]] = {}
         try:
             while True:
-                await self._look()
-                for reference in self._references.all:
-                    if (task := loads.get(reference)) is not None and not task.done():
-                        self._end_grace(reference)
-                        continue
-                    if self._is_to_load(reference):
-                        loads[reference] = asyncio.create_task(self._load(reference), name=f"load {reference}")
-                    else:
-                        self._end_grace(reference)
-                    self._note_settled()
+                try:
+                    for reference, located in (await self._watch.look()).items():
+                        self._take_note(reference, located)
+                    self._see_to(loads)
+                    self._say_what_ends_soon()
+                except Exception as error:  # noqa: BLE001 - following must go on
+                    LOG.error("Following what decides broke (%s); it goes on.", type(error).__name__)
                 await asyncio.sleep(self._following.watch_s)
         finally:
             for task in loads.values():
                 task.cancel()
             await asyncio.gather(*loads.values(), return_exceptions=True)
 
-    async def _look(self) -> None:
-        """Read the pointer file where it has changed, and take note of what moved."""
-        path = self._following.pointer_file
-        if path is None:
-            return
-        try:
-            found = await in_own_thread(partial(_read_if_new, path, self._seen), name="pointers")
-        except FileNotFoundError:
-            return  # the watcher is starting, or was ended: what stands, stands
-        except Exception as error:  # noqa: BLE001 - a pointer that cannot be read points nowhere
-            sentence = str(error) if isinstance(error, BundleError) else type(error).__name__
-            lost = Located(fault="pointer_unreadable", sentence=sentence)
-            self._seen = None
-            for reference in self._references.watched:
-                self._take_note(reference, lost)
-            return
-        if found is None:
-            return
-        self._seen, self._pointers = found
-        unknown = Located(fault="pointer_unreadable", sentence="The watcher says nothing of it. Restart the gateway.")
-        for reference in self._references.watched:
-            self._take_note(reference, self._pointers.references.get(reference, unknown))
+    def _see_to(self, loads: "dict[str, asyncio.Task[None]]") -> None:
+        """Begin to load what is to be loaded, and end what has waited for too long."""
+        for reference in self._references.all:
+            task = loads.get(reference)
+            if (task is None or task.done()) and self._is_to_load(reference):
+                loads[reference] = asyncio.create_task(self._load(reference), name=f"load {reference}")
+            else:
+                self._end_grace(reference)
+        self._note_settled()
 
     def _take_note(self, reference: str, located: Located) -> None:
         """What a reference leads to now; where it leads nowhere, its bundle decides no longer."""
@@ -224,18 +206,16 @@ class LiveBundles:
     async def _load(self, reference: str) -> None:
         """Load what the reference leads to, and let it decide if it still leads there."""
         located = self._wanted[reference]
-        assert located.folder is not None, "only what is there is loaded"
-        beside = {slot.bundle.sha256: slot.bundle for slot in self._slots.values() if slot.bundle is not None}
-        if located.sha256 in beside:
-            admitted = Admitted(beside[located.sha256])
-        else:
-            where, now = Path(located.folder), self._following.clock()
-            admit = partial(self._admission.admit, where, sha256=located.sha256, now=now, beside=tuple(beside.values()))
-            admitted = await in_own_thread(admit, name=f"load {reference}")
-        if admitted.bundle is not None:
-            await self._rechecks.prepare(admitted.bundle)
-        if self._wanted[reference].sha256 != located.sha256 or self._wanted[reference].fault is not None:
-            return  # it moved on meanwhile
+        try:
+            admitted = await self._admitted(reference, located)
+            if admitted.bundle is not None:
+                await self._rechecks.prepare(admitted.bundle)
+        except Exception as error:  # noqa: BLE001 - what broke must not decide
+            admitted = Admitted(None, "bundle_not_loaded", f"Loading it broke ({type(error).__name__}).")
+        now_wanted = self._wanted[reference]
+        if (now_wanted.sha256, now_wanted.fault) != (located.sha256, None):
+            self._forget_unless_held(admitted.bundle)  # it moved on meanwhile
+            return
         if admitted.bundle is None:
             tries = self._retry_at.get(reference, (0.0, 0))[1]
             pause_s = self._following.retry_s[min(tries, len(self._following.retry_s) - 1)]
@@ -247,6 +227,15 @@ class LiveBundles:
             parts, sha256 = ", ".join(self._references.parts_of(reference)), admitted.bundle.sha256[:12]
             LOG.warning("%s is now the bundle %s (%s).%s", reference, sha256, parts, f" {admitted.sentence}".rstrip())
         self._note_settled()
+
+    async def _admitted(self, reference: str, located: Located) -> Admitted:
+        assert located.folder is not None, "only what is there is loaded"
+        beside = {slot.bundle.sha256: slot.bundle for slot in self._slots.values() if slot.bundle is not None}
+        if located.sha256 in beside:
+            return Admitted(beside[located.sha256])
+        where, now = Path(located.folder), self._following.clock()
+        admit = partial(self._admission.admit, where, sha256=located.sha256, now=now, beside=tuple(beside.values()))
+        return await in_own_thread(admit, name=f"load {reference}")
 
     def _end_grace(self, reference: str) -> None:
         """Let a version that an alias has left decide no longer, where the next one takes too long."""
@@ -272,15 +261,22 @@ class LiveBundles:
         self._slots = {**self._slots, slot.reference: slot}
         if slot.bundle is not None:  # a name that worked once keeps working, whatever fails later
             self.domains = tuple(dict.fromkeys((*self.domains, *domains_of(list(slot.bundle.thresholds)))))
-        if before is not None and all(one.bundle is not before for one in self._slots.values()):
-            self._rechecks.forget(before)
+        self._forget_unless_held(before)
+
+    def _forget_unless_held(self, bundle: RoutingBundle | None) -> None:
+        if bundle is not None and all(one.bundle is not bundle for one in self._slots.values()):
+            self._rechecks.forget(bundle)
+
+    def _say_what_ends_soon(self) -> None:
+        """Once a day for each certificate."""
+        now = self._following.clock()
+        for report in self.reports():
+            said_at = self._said_soon.get(report.reference)
+            if report.ends_soon and (said_at is None or now - said_at >= timedelta(days=1)):
+                self._said_soon[report.reference] = now
+                at = f"{report.certificate_ends:%Y-%m-%d %H:%M} UTC"
+                LOG.warning("The certificate of %s ends on %s; certify and promote before.", report.reference, at)
 
     def _note_settled(self) -> None:
         if all(self._slots[one].fault != "bundle_loading" for one in self._references.deciding):
             self._settled.set()
-
-
-def _read_if_new(path: Path, seen: tuple[int, int] | None) -> tuple[tuple[int, int], Pointers] | None:
-    stat = path.stat()
-    mark = (stat.st_ino, stat.st_mtime_ns)
-    return None if mark == seen else (mark, contained(partial(read_pointers, path)))

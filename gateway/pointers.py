@@ -48,6 +48,15 @@ def write_pointers(path: Path, pointers: Pointers) -> None:
     partial.replace(path)
 
 
+def seen_file(path: Path) -> Path:
+    """The empty file beside it that the watcher touches with each look.
+
+    >>> seen_file(Path("watching/1.json")).name
+    '1.seen'
+    """
+    return path.with_suffix(".seen")
+
+
 def read_pointers(path: Path) -> Pointers:
     """What the file says.
 

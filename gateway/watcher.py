@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Sequence
 
+from gateway.pointers import seen_file
 from gateway.watching_plan import Plan
 
 LOG = logging.getLogger("preceptor.gateway")
@@ -56,7 +57,8 @@ class Watcher:
             _end(process)
         if self._thread is not None:
             self._thread.join(timeout=5)
-        self._plan.pointer_file.unlink(missing_ok=True)
+        for path in (self._plan.pointer_file, seen_file(self._plan.pointer_file)):
+            path.unlink(missing_ok=True)
 
     def _see_to_it(self) -> None:
         n_short = 0

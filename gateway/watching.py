@@ -8,6 +8,7 @@ loads no bundle. MLflow itself is loaded where a version must be fetched, or its
 
 import contextlib
 import logging
+import os
 import sys
 import threading
 import time
@@ -18,7 +19,7 @@ from functools import partial
 from pathlib import Path
 
 from core.errors import PreceptorError, RegistryError
-from gateway.pointers import Located, Pointers, write_pointers
+from gateway.pointers import Located, Pointers, seen_file, write_pointers
 from gateway.watching_plan import Plan
 from models.alias_tables import AliasTables, CannotTell
 from models.mlflow_store import is_away, open_client
@@ -30,12 +31,16 @@ LOG = logging.getLogger("preceptor.watching")
 AGAIN_S = 5.0
 """Seconds before a version that could not be fetched is tried again, and before MLflow is asked again what is not."""
 
+_IMPATIENT = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
+"""A server that does not answer is asked again with the next look, not within this one."""
+
 
 class Watching:
     """Looks at the references, and keeps what it saw. What takes long is done beside the looks."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
+        plan.pointer_file.parent.mkdir(parents=True, exist_ok=True)
         self._tables = AliasTables(plan.tracking_uri)
         self._located: dict[str, Located] = {}
         self._files: dict[str, tuple[tuple[str, int, int], ...]] = {}
@@ -67,7 +72,9 @@ class Watching:
                     self._away.pop(reference, None)
                     self._located[reference] = Located(fault="bundle_unknown", sentence=str(error))
         self._away_since = (self._away_since or now) if self._away else None
-        return self._write()
+        found = self._write()
+        seen_file(self._plan.pointer_file).touch()
+        return found
 
     def close(self) -> None:
         """Wait for nothing more."""
@@ -168,6 +175,8 @@ def watch(plan: Plan, is_over: threading.Event) -> None:
 
 def main() -> None:
     """Watch what the first line of the input says, until the input ends."""
+    for name, value in _IMPATIENT.items():
+        os.environ.setdefault(name, value)
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
     plan, is_over = Plan.model_validate_json(sys.stdin.readline()), threading.Event()
 

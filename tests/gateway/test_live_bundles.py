@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import pytest
 from core.certificate_record import FORMAT
 from gateway.admission import Admitted
 from gateway.live_bundles import Following, LiveBundles
-from gateway.pointers import Located, Pointers, write_pointers
+from gateway.pointer_watch import PointerWatch
+from gateway.pointers import Located, Pointers, seen_file, write_pointers
 from gateway.rechecks import Rechecks
 from gateway.references import References
 from verifiers.assembling import Recheck
@@ -275,7 +277,7 @@ def test_a_canary_that_cannot_decide_leaves_its_share_to_the_champion(tmp_path):
     assert asyncio.run(story("b/ended")) == ("all", "champion")
 
 
-def test_a_certificate_that_ends_within_two_weeks_is_reported_and_one_that_has_ended_is_a_fault(tmp_path):
+def test_a_certificate_that_ends_within_two_weeks_is_said_and_one_that_has_ended_is_a_fault(tmp_path, caplog):
     def until(days):
         bundle = Bundle(f"in{days}")
         bundle.certificate = {
@@ -290,6 +292,7 @@ def test_a_certificate_that_ends_within_two_weeks_is_reported_and_one_that_has_e
         folders = Folders(**{f"in{days}": until(days)})
         async with Town(tmp_path, References(f"b/in{days}"), folders) as town:
             await town.live.ready(timeout_s=20)
+            await town.until(lambda: days != 14 or "ends on 2026-12-08" in caplog.text)
             report = town.live.reports()[0]
             return report.fault, report.ends_soon
 
@@ -370,6 +373,62 @@ def test_a_recheck_that_cannot_be_made_is_said_and_passes_nothing(tmp_path, capl
             return town.live.warnings()
 
     assert asyncio.run(story()) == ("The recheck is not there (recheck_not_loaded).",)
+    assert "must not be logged" not in caplog.text
+
+
+def test_a_registry_that_is_away_is_said_once_and_what_decides_stays(tmp_path, caplog):
+    async def story():
+        town = Town(tmp_path, References(CHAMPION))
+        town.point(champion=at("a"))
+        async with town:
+            await town.live.ready(timeout_s=20)
+            references = {CHAMPION: at("a")}
+            write_pointers(town.file, Pointers(references=references, away_since=NOW, away="It does not answer."))
+            await town.until(town.live.warnings)
+            said = town.live.warnings(), town.decides()
+            town.point(champion=at("a"))
+            await town.until(lambda: not town.live.warnings())
+            return said
+
+    assert asyncio.run(story()) == (("The registry has not answered since 2026-11-24 00:00:00 UTC.",), "a")
+    assert caplog.text.count("The registry does not answer") == 1
+    assert "The registry answers again." in caplog.text
+
+
+def test_a_watcher_that_has_not_looked_for_a_while_is_said(tmp_path):
+    seconds, file = [1000.0], tmp_path / "pointers.json"
+    write_pointers(file, Pointers(references={CHAMPION: at("a")}))
+    seen_file(file).touch()
+    os.utime(seen_file(file), (1000.0, 1000.0))
+    watch = PointerWatch(file, [CHAMPION], clock=lambda: seconds[0])
+
+    async def look(second):
+        seconds[0] = second
+        found = await watch.look()
+        return len(found), len(watch.warnings())
+
+    async def story():
+        told = [await look(1000.0), await look(1015.0), await look(1015.1)]
+        os.utime(seen_file(file), (1020.0, 1020.0))
+        return [*told, await look(1021.0)]
+
+    assert asyncio.run(story()) == [(1, 0), (0, 0), (0, 1), (0, 0)]
+
+
+def test_a_load_that_breaks_is_a_fault_and_is_tried_again(tmp_path, caplog):
+    class Breaks(Folders):
+        def admit(self, folder, *, sha256, now, beside=()):
+            if not self.asked:
+                self.asked.append(folder.name)
+                raise SystemExit("a text that must not be logged")
+            return super().admit(folder, sha256=sha256, now=now, beside=beside)
+
+    async def story():
+        async with Town(tmp_path, References("b/all"), Breaks()) as town:
+            await town.until(lambda: town.decides() == "all")
+
+    asyncio.run(story())
+    assert "cannot decide: bundle_not_loaded. Loading it broke (BrokeOff)." in caplog.text
     assert "must not be logged" not in caplog.text
 
 

@@ -51,11 +51,13 @@ def settings_of(folder: Path, **changes: object) -> RunSettings:
 class Shelf:
     """A registry with the model `coding`."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.settings = folder, settings_of(folder)
+    def __init__(self, folder: Path, uri: str | None = None) -> None:
+        self.folder = folder
+        self.settings = settings_of(folder, **({"mlflow": {"tracking_uri": uri}} if uri else {}))
         self.uri = self.settings.mlflow.tracking_uri
         self.client = open_client(self.uri)
-        experiment = self.client.create_experiment("e", artifact_location=(folder / "artifacts").as_uri())
+        place = {} if uri else {"artifact_location": (folder / "artifacts").as_uri()}
+        experiment = self.client.create_experiment("e", **place)
         self.run_id = self.client.create_run(experiment).info.run_id
 
     def add(self, folder: Path) -> int:
