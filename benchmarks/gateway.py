@@ -143,6 +143,7 @@ def weigh(server: Server) -> dict[str, Any]:
     """Memory after the load, time to ready, and heavy libraries that were loaded."""
     return {
         "ready_s": round(server.ready_s, 2),
+        "routed_s": round(server.routed_s, 2),
         "rss_mb": round(server.rss_mb(), 1),
         "n_processes": len(server.pids()),
         "heavy_libraries": server.loads("torch", "pandas", "pyarrow", "sklearn"),

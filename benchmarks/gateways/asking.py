@@ -29,14 +29,18 @@ class Asked:
     key: str
     """`good`, `limited` or `wrong`."""
     is_coding: bool
-    """Whether it asks for a code, which the pack's rules call high, or says something else."""
+    """Whether it asks for a code, which the pack's rules call high, or for a word's meaning, which they let be."""
     leaves: bool
     """Whether the client hangs up after the first bytes of the answer."""
 
     def body(self) -> dict[str, Any]:
         """Its JSON."""
-        what = "Code this diagnosis in ICD-10-CM: Fear of women." if self.is_coding else "Say hello to the team."
-        text = f"{what} Visit {self.number}."
+        # Each begins another conversation: one that went to the strong model would stay with it.
+        if self.is_coding:
+            text = f"Code this diagnosis in ICD-10-CM: Fear of women. Visit {self.number}."
+        else:
+            letters = "".join(chr(ord("a") + int(digit)) for digit in str(self.number))
+            text = f"Define the word x{letters}"
         body: dict[str, Any] = {"model": self.model, "messages": [{"role": "user", "content": text}]}
         if self.is_streamed:
             body |= {"stream": True, "stream_options": {"include_usage": self.number % 2 == 0}}
@@ -94,10 +98,10 @@ def see(asked: Asked, answer: Answer, *, left: bool = False, cut: bool = False) 
     }
     text, error, fault = _read(asked, answer)
     leak = "" if text is None else _leak(asked, found, text)
-    if left:
+    if left and not cut:
         return Seen(asked, "left", leak=leak, **shared)
-    if fault is not None:
-        return Seen(asked, "cut" if cut else "lost", leak=leak, why=fault, **shared)
+    if fault is not None or left:
+        return Seen(asked, "cut" if cut else "lost", leak=leak, why=fault or "", **shared)
     if error is not None:
         return Seen(asked, "error", code=str(error.get("code")), leak=leak, **shared)
     return Seen(asked, "answer", leak=leak, **shared)

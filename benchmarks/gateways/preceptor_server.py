@@ -1,7 +1,5 @@
 """Our gateway as a user starts it: a YAML, a bundle folder, a SQLite store, a key, `preceptor serve`."""
 
-import importlib.util
-import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -40,7 +38,7 @@ def start_with(setup: Setup, folder: Path, settings: Path) -> Start:
     """How a gateway is started with settings that are written already."""
     port = free_port()
     command = [*setup.command, "serve", "--config", str(settings), "--port", str(port)]
-    return Start(setup.name, command, port, "/health/ready", {}, folder, setup.cpus)
+    return Start(setup.name, command, port, "/health/ready", {}, folder, setup.cpus, tells_routing=True)
 
 
 def write_settings(
@@ -74,7 +72,7 @@ def write_settings(
         },
         "data": {"files": ["outcomes.jsonl"], "target_domains": ["medical_coding"]},
         "verifiers": {"pack": "medical_coding", "stakes": "low"} if setup.is_rechecked else {"stakes": "low"},
-        "gateway": {"bundle": reference or str(setup.bundle), "workers": setup.workers, **_keys()},
+        "gateway": {"bundle": reference or str(setup.bundle), "workers": setup.workers, "keys": "store"},
         "threads": 1,
     }
     path = folder / f"{setup.name}.yaml"
@@ -84,15 +82,9 @@ def write_settings(
 
 def make_key(settings: Path, *, per_minute: int | None = None) -> str:
     """A key of the store, made as its user would."""
-    if "api_key_env" in _keys():
-        return os.environ.setdefault("BENCH_KEY", "k" * 40)
     limits = () if per_minute is None else ("--requests-per-minute", str(per_minute))
-    done = subprocess.run(
-        [*COMMAND, "key", "create", "--config", str(settings), "benchmark", *limits],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = [*COMMAND, "key", "create", "--config", str(settings), "--name", f"benchmark-{per_minute}", *limits]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"`preceptor key create` failed: {done.stderr[-1000:]}")
     return done.stdout.split()[-1]
@@ -103,7 +95,3 @@ def make_bundle(folder: Path, encoder: str, *, seed: int = 0, threshold: float =
     command = [sys.executable, "-m", "benchmarks.gateways.bundles", str(folder), "--encoder", encoder]
     subprocess.run([*command, "--seed", str(seed), "--threshold", str(threshold)], check=True, capture_output=True)
     return folder
-
-
-def _keys() -> dict[str, str]:
-    return {"keys": "store"} if importlib.util.find_spec("gateway.key_command") else {"api_key_env": "BENCH_KEY"}

@@ -23,6 +23,9 @@ THREADS = {
     "HF_HUB_OFFLINE": "1",
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
+PATIENCE_S = 120.0
+N_ROUTED = 10
+"""Answers in a row that say so before all workers are taken to be loaded: each connection meets one of them."""
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -36,6 +39,8 @@ class Server:
     pid: int
     ready_s: float
     """From the start of the process to the first 200 of its health route."""
+    routed_s: float
+    """Until weak answers are not kept back any more; the same where the health route does not tell."""
     log: Path
 
     def cpu_s(self) -> float:
@@ -72,6 +77,8 @@ class Start:
     folder: Path
     cpus: frozenset[int] | None = None
     """Processors that it may use; None: all."""
+    tells_routing: bool = False
+    """Whether the health route's JSON says by `routing` that something is still being loaded."""
 
 
 @contextlib.contextmanager
@@ -93,7 +100,10 @@ def running(start: Start) -> Iterator[Server]:
         )
     try:
         _wait(process, f"{base}{start.health}", log)
-        yield Server(start.name, f"{base}/v1", process.pid, time.perf_counter() - started, log)
+        ready_s = time.perf_counter() - started
+        if start.tells_routing:
+            _wait(process, f"{base}{start.health}", log, says={"routing": "routed"}, n_times=N_ROUTED)
+        yield Server(start.name, f"{base}/v1", process.pid, ready_s, time.perf_counter() - started, log)
     finally:
         process.terminate()
         try:
@@ -157,13 +167,22 @@ def _on(cpus: frozenset[int] | None) -> Iterator[None]:
         os.sched_setaffinity(0, mine)
 
 
-def _wait(process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
-    until = time.perf_counter() + 120
-    while time.perf_counter() < until:
-        if process.poll() is not None:
-            break
+def _wait(
+    process: "subprocess.Popen[bytes]",
+    url: str,
+    log: Path,
+    *,
+    says: Mapping[str, str] | None = None,
+    n_times: int = 1,
+) -> None:
+    """Until it answers 200, and its JSON says so, so many times in a row, each on a connection of its own."""
+    until, n_right = time.perf_counter() + PATIENCE_S, 0
+    while time.perf_counter() < until and process.poll() is None:
         with contextlib.suppress(httpx2.HTTPError):
-            if httpx2.get(url, timeout=2).status_code == 200:
+            answer = httpx2.get(url, timeout=2)
+            is_right = answer.status_code == 200 and (not says or says.items() <= answer.json().items())
+            n_right = n_right + 1 if is_right else 0
+            if n_right == n_times:
                 return
         time.sleep(0.02)
     last = log.read_text(errors="replace")[-2000:]
