@@ -1,7 +1,7 @@
 """What keys spend: what a decision counts for, and the store's sums by key and day. A cost is never guessed low.
 
-A cost that no endpoint told counts as the dearest one seen by this worker, and as `ASSUMED_USD` before there was one.
-Calls that no endpoint charges for (refused, not connected, circuit open) count nothing.
+A call whose cost is not known counts as the dearest request that this worker has seen, and as `ASSUMED_USD` before
+there was one. Calls that no endpoint charges for (refused, not connected) have a known cost: nothing.
 """
 
 import logging
@@ -11,7 +11,6 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from core.call_record import CallRecord
 from core.records import Decision
 from gateway.limiter import Batch, Spent
 from gateway.tables import SPENDING
@@ -37,9 +36,7 @@ class Pricing:
         if not decision.calls:
             return 0.0  # nobody was asked
         known = sum(call.cost_usd or 0.0 for call in decision.calls)
-        n_unknown = sum(call.cost_usd is None and not is_free(call) for call in decision.calls)
-        if n_unknown == 0 and any(call.cost_usd is None for call in decision.calls):
-            return known  # what is unknown was not charged for
+        n_unknown = sum(call.cost_usd is None for call in decision.calls)
         if not self._has_warned:
             self._has_warned = True
             LOG.warning(
@@ -54,15 +51,6 @@ class Pricing:
     def dearest_usd(self) -> float:
         """The dearest request seen, or what is assumed before there was one."""
         return self._dearest_usd or ASSUMED_USD
-
-
-def is_free(call: CallRecord) -> bool:
-    """Whether no endpoint charges for a call that ended so.
-
-    >>> is_free(CallRecord(model="m", outcome="status_429")), is_free(CallRecord(model="m", outcome="timeout"))
-    (True, False)
-    """
-    return call.outcome == "circuit_open" or call.outcome.startswith(("status_", "connect"))
 
 
 def add_spending(connection: sa.Connection, batch: Batch) -> None:

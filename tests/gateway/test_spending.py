@@ -37,10 +37,11 @@ def test_a_call_that_may_have_been_charged_for_counts_beside_what_is_known(outco
     assert Pricing().usd_of(decision) == pytest.approx(0.3 + ASSUMED_USD)
 
 
-@pytest.mark.parametrize("outcome", ["status_429", "status_500", "connect", "connect_timeout", "circuit_open"])
-def test_a_call_that_no_endpoint_charges_for_counts_nothing(outcome):
-    assert Pricing().usd_of(made_decision(cost_usd=None, calls=(call(None, outcome), call(0.3)))) == 0.3
-    assert Pricing().usd_of(made_decision(cost_usd=None, calls=(call(None, outcome),))) == 0.0
+def test_a_call_that_is_known_to_cost_nothing_counts_nothing():
+    refused = call(0.0, "status_429")
+
+    assert Pricing().usd_of(made_decision(cost_usd=0.0, calls=(refused,))) == 0.0
+    assert Pricing().usd_of(made_decision(cost_usd=None, calls=(refused, call(None)))) == ASSUMED_USD
 
 
 def test_a_request_that_asked_nobody_cost_nothing():
