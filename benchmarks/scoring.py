@@ -60,10 +60,12 @@ async def _round(ask: Ask, kind: str, seconds: float) -> dict[str, float]:
     one: list[float] = []
     await _client(ask, kind, 0, seconds / 2, one)
     many: list[float] = []
-    started = time.perf_counter()
+    started, cpu = time.perf_counter(), time.process_time()
     await asyncio.gather(*(_client(ask, kind, n, seconds, many) for n in range(CLIENTS)))
     return {
         "one_client_p50_ms": statistics.median(one) * 1000,
+        "one_client_min_ms": min(one) * 1000,
+        "cpu_ms_a_text": (time.process_time() - cpu) / len(many) * 1000,
         "texts_per_s": len(many) / (time.perf_counter() - started),
         "many_clients_p50_ms": statistics.median(many) * 1000,
     }
