@@ -4,6 +4,8 @@ import asyncio
 import base64
 import json
 import struct
+import threading
+import time
 
 import openai
 import pytest
@@ -18,6 +20,7 @@ from gateway.attempts import Models
 from gateway.deciding import FixedBundles
 from gateway.keys import NotAdmitted, OneKey
 from gateway.loop import RoutingLoop
+from gateway.parts import InThread
 from gateway.upstream import Endpoint, Upstream
 from tests.gateway.conftest import FixedRouter, completion, serving
 from verifiers.assembling import Recheck
@@ -112,15 +115,16 @@ def large(speakers):
 
 
 @pytest.fixture
-def make_url(speakers):
+def make_url(speakers, log):
     """Serves a gateway before the two speakers."""
     opened = []
 
     def make(keys=None):
         models = Models(*(Upstream(Endpoint(name=n, base_url=u)) for n, (_, u) in zip(NAMES, speakers, strict=True)))
         source = FixedBundles({"mf": Router()}, Recheck(checks_of("medical_coding")))
-        loop = RoutingLoop(models=models, source=source)
-        app = create_app(loop, doors=Doors(keys=keys or OneKey("team-key"), embeddings=models.strong))
+        loop = RoutingLoop(models=models, source=source, decisions=InThread(log))
+        doors = Doors(keys=keys or OneKey("team-key"), decisions=log, embeddings=models.strong)
+        app = create_app(loop, doors=doors)
         opened.append(serving(app))
         return opened[-1].__enter__()
 
@@ -197,14 +201,37 @@ def test_the_clients_own_accumulator_makes_a_completion_of_a_stream(client, larg
     assert (final.choices[0].message.content, final.choices[0].finish_reason) == ("One two", "stop")
 
 
-def test_a_stream_that_is_left_early_leaves_the_gateway_answering(client, large):
-    large.reply = lambda body: says(*["word "] * 1000) if body.get("stream") else completion("Still here.")
+def test_a_stream_that_is_left_ends_at_the_model_too_and_stands_on_record(client, large):
+    was_closed = threading.Event()
 
-    with client.chat.completions.create(model="large", messages=LONG, stream=True) as stream:
+    async def words_without_end():
+        try:
+            yield f"data: {json.dumps(chunk({'content': 'word '}))}\n\n"
+            await asyncio.sleep(600)
+        finally:
+            was_closed.set()
+
+    large.reply = lambda body: StreamingResponse(words_without_end(), media_type="text/event-stream")
+
+    with client.chat.completions.create(model="auto", messages=LONG, stream=True) as stream:
         assert next(iter(stream)).choices[0].delta.content == "word "
-    after = client.chat.completions.create(model="large", messages=LONG)
+        identifier = stream.response.headers["x-preceptor-decision-id"]
 
-    assert after.choices[0].message.content == "Still here."
+    assert was_closed.wait(60)
+    found = until(lambda: client.get(f"/decisions/{identifier}", cast_to=dict))
+    assert found["reasons"] == ["above_threshold", "client_left"]
+    assert (found["answered_by"], found["is_streamed"], found["key_id"]) == ("large", True, "shared")
+
+
+def until(ask):
+    """What is asked for, once it is there."""
+    end = time.monotonic() + 60
+    while True:
+        try:
+            return ask()
+        except openai.NotFoundError:
+            assert time.monotonic() < end
+            time.sleep(0.02)
 
 
 def with_tool(body):
