@@ -1,35 +1,28 @@
-"""Runs work in its time such that nothing it raises can stop the server: not even SystemExit."""
+"""Runs work in its time such that nothing it raises can stop the server: not even SystemExit.
+
+Threads are the process's own and are never waited for: a program that ends leaves one that hangs.
+"""
 
 import asyncio
+import contextlib
+import os
+import threading
+from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple, TypeVar
-
-import anyio
-import anyio.to_thread
-from anyio.lowlevel import RunVar
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
-
-class Lane(NamedTuple):
-    """Threads of one kind of work: a kind that hangs takes no thread from another."""
-
-    name: str
-    n_threads: int
-
-
-SHARED = Lane("shared", 40)
-RECHECK = Lane("recheck", 128)
-"""Checks that ask models wait for them, so many may be under way."""
-
-_LIMITERS: RunVar[dict[str, anyio.CapacityLimiter]] = RunVar("gateway_lanes")
+IDLE_S = 30.0
+"""Seconds without work after which a thread ends."""
 
 
 class BrokeOff(Exception):
     """The work raised what is meant to end a program or a task; the message is its name alone."""
 
 
-async def in_thread(work: Callable[[], T], *, timeout_s: float, lane: Lane = SHARED) -> T:
+async def in_thread(work: Callable[[], T], *, timeout_s: float, lane: "Lane | None" = None) -> T:
     """The work's result. A late thread ends by itself, and its result is dropped; waiting for a thread counts as late.
 
     Raises:
@@ -37,8 +30,8 @@ async def in_thread(work: Callable[[], T], *, timeout_s: float, lane: Lane = SHA
         BrokeOff: it raised SystemExit or the like.
         Exception: whatever else it raised.
     """
-    with anyio.fail_after(timeout_s):
-        return await anyio.to_thread.run_sync(contained, work, abandon_on_cancel=True, limiter=_limiter(lane))
+    async with asyncio.timeout(timeout_s):
+        return await (lane or SHARED).begin(work)
 
 
 async def in_time(work: Awaitable[T], *, timeout_s: float) -> T:
@@ -72,18 +65,94 @@ def contained(work: Callable[[], T]) -> T:
     """
     try:
         return work()
+    except StopIteration:  # no coroutine and no future can raise it
+        raise BrokeOff("StopIteration") from None
     except (Exception, KeyboardInterrupt):
         raise
     except BaseException as error:  # noqa: BLE001 - work must not end the program
         raise BrokeOff(type(error).__name__) from None
 
 
-def _limiter(lane: Lane) -> anyio.CapacityLimiter:
-    """The lane's limiter on the running event loop."""
-    limiters = _LIMITERS.get(None)
-    if limiters is None:
-        limiters = {}
-        _LIMITERS.set(limiters)
-    if lane.name not in limiters:
-        limiters[lane.name] = anyio.CapacityLimiter(lane.n_threads)
-    return limiters[lane.name]
+class _Job(NamedTuple):
+    work: Callable[[], Any]
+    loop: asyncio.AbstractEventLoop
+    result: "asyncio.Future[Any]"
+
+
+class Lane:
+    """Threads of one kind of work: a kind that hangs takes no thread from another. They begin when there is work.
+
+    Args:
+        n_threads: most that there are at a time.
+    """
+
+    def __init__(self, n_threads: int) -> None:
+        self._n_threads = n_threads
+        self._begin_anew()
+
+    def begin(self, work: Callable[[], T]) -> "asyncio.Future[T]":
+        """Hand the work to a thread; what is cancelled before one takes it is never begun."""
+        loop = asyncio.get_running_loop()
+        result: asyncio.Future[T] = loop.create_future()
+        if self._pid != os.getpid():  # a fork has the numbers, and none of the threads
+            self._begin_anew()
+        with self._has_work:
+            self._jobs.append(_Job(work, loop, result))
+            starts = len(self._jobs) > self._n_idle and self._n_started < self._n_threads
+            if starts:
+                self._n_started += 1
+            else:
+                self._has_work.notify()
+        if starts:
+            threading.Thread(target=self._work, name="preceptor-work", daemon=True).start()
+        return result
+
+    def _begin_anew(self) -> None:
+        self._pid = os.getpid()
+        self._has_work = threading.Condition()
+        self._jobs: deque[_Job] = deque()
+        self._n_started = self._n_idle = 0
+
+    def _work(self) -> None:
+        while (job := self._next()) is not None:
+            if not job.result.cancelled():
+                _run(job)
+            del job  # an idle thread keeps nothing of it
+
+    def _next(self) -> _Job | None:
+        with self._has_work:
+            while not self._jobs:
+                self._n_idle += 1
+                is_told = self._has_work.wait(IDLE_S)
+                self._n_idle -= 1
+                if not is_told and not self._jobs:
+                    self._n_started -= 1
+                    return None
+            return self._jobs.popleft()
+
+
+SHARED = Lane(40)
+FREE_CHECKS = Lane(4)
+"""Checks that ask nobody keep a processor busy: more of them at once would make each of them late."""
+PAID_CHECKS = Lane(128)
+"""Checks that ask models wait for them, so many may be under way."""
+
+
+def _run(job: _Job) -> None:
+    settle: Callable[[], None]
+    try:
+        settle = partial(_set_result, job.result, contained(job.work))
+    except BaseException as error:  # noqa: BLE001 - it is the waiting task's to judge
+        settle = partial(_set_error, job.result, error)
+    with contextlib.suppress(RuntimeError):  # the event loop has ended, and nobody waits
+        job.loop.call_soon_threadsafe(settle)
+
+
+def _set_result(future: "asyncio.Future[T]", result: T) -> None:
+    if not future.done():
+        future.set_result(result)
+
+
+def _set_error(future: "asyncio.Future[T]", error: BaseException) -> None:
+    if not future.done():
+        future.set_exception(error)

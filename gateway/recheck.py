@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 
 from core.check_record import CheckRecord
 from core.records import Query, Stakes
-from gateway.contained import RECHECK, in_thread
+from gateway.contained import FREE_CHECKS, PAID_CHECKS, in_thread
 from gateway.log_probabilities import tokens_of
 from verifiers.assembling import Recheck
 from verifiers.case import Case
-from verifiers.chain import ChainVerdict, Check, CheckOutcome, CheckResult, Limits, run_chain
+from verifiers.chain import ChainVerdict, Check, CheckOutcome, CheckResult, Limits, Price, run_chain
+from verifiers.verdict import price_of
 
 LOG = logging.getLogger("preceptor.gateway")
 
@@ -59,7 +60,8 @@ async def recheck_in_time(recheck: Recheck, asked: Asked, completion: Mapping[st
     whole = Recheck(checks, recheck.limits)
     try:
         seconds = whole.timeout_s * max(1, len(completion["choices"]))
-        verdict = await in_thread(partial(verdict_on, whole, asked, completion), timeout_s=seconds, lane=RECHECK)
+        lane = FREE_CHECKS if all(price_of(check) is Price.FREE for check in checks) else PAID_CHECKS
+        verdict = await in_thread(partial(verdict_on, whole, asked, completion), timeout_s=seconds, lane=lane)
         passed = [result.check for result in verdict.results if result.outcome is CheckOutcome.PASS]
         n_choices = len(completion["choices"])  # one that was not scored is not sure
         is_sure = asked.doubt is None or passed.count(asked.doubt.id) == n_choices

@@ -30,7 +30,7 @@ def decision_of(incoming: Incoming, weighed: Weighed | None, tried: Attempt) -> 
     """What was decided of a request so far; one that was not weighed yet counts as high."""
     route = None if weighed is None else weighed.route
     bundle = None if route is None else route.bundle
-    return Decision.model_construct(
+    return Decision(
         id=incoming.id,
         at=datetime.now(UTC),
         requested_model=incoming.body["model"],

@@ -11,7 +11,7 @@ from verifiers.stakes.policy import StakesPolicy
 
 LOG = logging.getLogger("preceptor.gateway")
 
-SHORT_CHARS = 1000
+SHORT_CHARS = 500
 """A text so short is read on the event loop: that takes less time than a thread costs."""
 
 

@@ -22,14 +22,14 @@ import logging
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar, get_args
 
 from core.records import Stakes
 from gateway.attempts import Models
 from gateway.certified import RoutingBundle
 from gateway.contained import contained, in_time
 from gateway.context_window import context_fault
-from gateway.deciding import Deciding, DecidingSource
+from gateway.deciding import Arm, Deciding, DecidingSource
 from gateway.doubt_of_bundle import doubt_of
 from gateway.guard import Guard
 from gateway.incoming import Incoming
@@ -51,6 +51,8 @@ from verifiers.stakes.deciding import StakesDecision
 LOG = logging.getLogger("preceptor.gateway")
 
 T = TypeVar("T")
+
+ARMS = get_args(Arm)
 
 SOURCE_ERROR = Deciding(None, Recheck(), "source_error")
 
@@ -110,8 +112,9 @@ class Weighing:
         router = asked.router if isinstance(asked, Routed) else None
         lot = incoming.key[1]
         found = _told(partial(self._source.deciding, router, incoming.domain, lot=lot), what="what decides")
-        is_whole = isinstance(found, Deciding) and isinstance(found.recheck, Recheck)
-        return found if found is not None and is_whole else SOURCE_ERROR
+        if not isinstance(found, Deciding) or not isinstance(found.recheck, Recheck) or found.arm not in ARMS:
+            return SOURCE_ERROR
+        return found if found.fault is None or isinstance(found.fault, str) else SOURCE_ERROR
 
     def _unrouted(self, incoming: Incoming, stakes: Stakes, deciding: Deciding) -> Route | None:
         """The route of a request that no router has a say in; None where it has one."""

@@ -67,7 +67,7 @@ def incoming(text, **told):
 )
 def test_stakes_that_cannot_be_told_are_critical(monkeypatch, work, why, n_chars):
     monkeypatch.setattr("gateway.staking.decide_stakes", work)
-    monkeypatch.setattr("gateway.staking.SHORT_CHARS", 0 if why == "policy.timeout" else 1000)
+    monkeypatch.setattr("gateway.staking.SHORT_CHARS", 0 if why == "policy.timeout" else 500)
 
     async def told():
         return await stakes_of(POLICY, incoming("x" * n_chars), timeout_s=0.05)

@@ -1,0 +1,98 @@
+"""Threads beside the event loop: as many as there is work for, and never one for what nobody waits for any more."""
+
+import asyncio
+import os
+import threading
+import time
+
+import pytest
+
+from gateway.contained import BrokeOff, Lane, in_thread, in_time
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_work_runs_in_as_many_threads_as_the_lane_has_and_no_more():
+    lane, together = Lane(3), threading.Barrier(3)
+
+    def work():
+        together.wait(10)  # passes only where three run at once
+        return threading.get_ident()
+
+    threads = await asyncio.gather(*(in_thread(work, timeout_s=10, lane=lane) for _ in range(6)))
+
+    assert len(set(threads)) == 3
+
+
+async def test_one_after_the_other_needs_one_thread():
+    lane = Lane(3)
+
+    threads = [await in_thread(threading.get_ident, timeout_s=10, lane=lane) for _ in range(5)]
+
+    assert len(set(threads)) <= 2  # the first may not be idle again when the second piece of work comes
+
+
+async def test_late_work_is_not_waited_for_and_waiting_for_a_thread_counts():
+    lane, may_go, begun = Lane(1), threading.Event(), []
+
+    with pytest.raises(TimeoutError):
+        await in_thread(lambda: may_go.wait(10), timeout_s=0.05, lane=lane)
+    with pytest.raises(TimeoutError):
+        await in_thread(lambda: begun.append(1), timeout_s=0.05, lane=lane)
+    may_go.set()
+
+    assert await in_thread(lambda: "next", timeout_s=10, lane=lane) == "next"
+    assert begun == []  # it was given up before a thread took it
+
+
+async def test_a_lane_that_hangs_takes_no_thread_from_another():
+    hanging, may_go = Lane(1), threading.Event()
+    stuck = hanging.begin(lambda: may_go.wait(10))
+
+    assert await in_thread(lambda: "done", timeout_s=10, lane=Lane(1)) == "done"
+    may_go.set()
+    assert await stuck
+
+
+@pytest.mark.parametrize("error", [SystemExit(1), GeneratorExit(), asyncio.CancelledError(), StopIteration()])
+async def test_what_is_meant_to_end_a_program_ends_only_the_work(error):
+    def work():
+        raise error
+
+    async def coroutine():
+        raise error
+
+    with pytest.raises(BrokeOff, match=type(error).__name__):
+        await in_thread(work, timeout_s=10)
+    with pytest.raises((BrokeOff, RuntimeError)):  # a coroutine turns StopIteration into a RuntimeError itself
+        await in_time(coroutine(), timeout_s=10)
+
+
+async def test_whoever_is_cancelled_from_outside_is_cancelled():
+    for waits in (in_thread(lambda: time.sleep(0.2), timeout_s=10), in_time(asyncio.Event().wait(), timeout_s=10)):
+        task = asyncio.create_task(waits)
+        await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+async def test_a_thread_that_has_nothing_to_do_ends(monkeypatch):
+    monkeypatch.setattr("gateway.contained.IDLE_S", 0.01)
+    lane = Lane(1)
+    thread = await in_thread(threading.current_thread, timeout_s=10, lane=lane)
+
+    thread.join(10)
+
+    assert not thread.is_alive()
+    assert await in_thread(lambda: "again", timeout_s=10, lane=lane) == "again"
+
+
+async def test_after_a_fork_a_lane_begins_anew(monkeypatch):
+    lane = Lane(1)
+    first = await in_thread(threading.get_ident, timeout_s=10, lane=lane)
+    child = os.getpid() + 1
+
+    monkeypatch.setattr("os.getpid", lambda: child)
+
+    assert await in_thread(threading.get_ident, timeout_s=10, lane=lane) != first
