@@ -4,11 +4,14 @@ import json
 import subprocess
 import sys
 import textwrap
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import yaml
+from fastapi import FastAPI
+from fastapi.responses import StreamingResponse
 
 from core.calibrator import Calibrator
 from core.errors import BundleError, PreceptorError, SettingsError
@@ -24,6 +27,7 @@ from models.bundle import save_bundle
 from models.bundle_facts import BundleFacts, Papers
 from models.vocabulary import Vocabulary
 from models.words import WordsRouter
+from tests.gateway.conftest import serving
 
 MESSAGES = [{"role": "user", "content": "Which code is right for asthma?"}]
 
@@ -201,6 +205,38 @@ def test_a_stream_that_breaks_says_so_after_the_chunks_that_came(controller):
     bridge.close(streamed, timeout_s=30)
 
 
+def test_chunks_come_as_the_model_writes_them(make):
+    second_may_come = threading.Event()
+    app = FastAPI()
+
+    def chunk(text, reason=None):
+        return event({"id": "1", "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": reason}]})
+
+    @app.post("/v1/chat/completions")
+    def answer():
+        def events():
+            yield chunk("one ")
+            assert second_may_come.wait(30)
+            yield chunk("two", "stop")
+            yield b"data: [DONE]\n\n"
+
+        return StreamingResponse(events(), media_type="text/event-stream")
+
+    with serving(app) as url:
+        stream = make(weak_base_url=url).completion(model="router-mf-1.0", messages=MESSAGES, stream=True)
+        first = next(stream).choices[0].delta.content
+        second_may_come.set()
+
+        assert (first, [chunk.choices[0].delta.content for chunk in stream]) == ("one ", ["two"])
+
+
+def test_a_plain_call_works_where_an_event_loop_runs(controller):
+    async def cell():
+        return controller.completion(model="router-mf-1.0", messages=MESSAGES).model
+
+    assert asyncio.run(cell()) == "small"
+
+
 def test_many_event_loops_and_threads_share_one_controller(controller):
     async def twice():
         answers = [controller.acompletion(model="router-mf-1.0", messages=MESSAGES) for _ in range(2)]
@@ -367,6 +403,8 @@ def test_a_request_that_takes_longer_than_the_program_waits_is_a_timeout(control
 
 def test_a_program_that_closes_nothing_ends_by_itself(endpoints, models, bundle):
     program = f"""
+        import sys
+
         from gateway import Controller
 
         client = Controller(
@@ -384,12 +422,13 @@ def test_a_program_that_closes_nothing_ends_by_itself(endpoints, models, bundle)
         asked = [{{"role": "user", "content": "x"}}]
         for chunk in client.completion(router="mf", threshold=0.0, messages=asked, stream=True):
             print(chunk.choices[0].delta.content or "", end="")
+        print(sorted({{"torch", "mlflow", "litellm", "openai"}} & set(sys.modules)))
     """
     ran = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=120, check=False
     )
 
-    assert ran.stdout == "right, says small\nright, says large"
+    assert ran.stdout == "right, says small\nright, says large[]\n"
     assert (ran.returncode, ran.stderr) == (0, "")
 
 
