@@ -107,10 +107,10 @@ class UpstreamStream:
         self._rules.passage.began()
 
     async def aclose(self) -> None:
-        """Leave the stream; one that has not ended is on record as left by the client."""
+        """Leave the stream; one that is not there whole is on record as left by the client."""
         if self._final is None:
             self._finish("ok" if self._is_done else "client_left")
-            self._rules.passage.left()
+            (self._rules.passage.succeeded if self._is_done else self._rules.passage.left)()
         self._response.close()
 
     async def _fill(self, *, until_s: float) -> None:

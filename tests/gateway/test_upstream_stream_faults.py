@@ -6,7 +6,19 @@ import pytest
 
 from gateway import upstream_stream
 from gateway.upstream import UpstreamFailure
-from tests.gateway.scripted_endpoint import DONE, HANG, RESET, TAKEN, chunk, endpoint, event, hang, parts, whole
+from tests.gateway.scripted_endpoint import (
+    COUNTED,
+    DONE,
+    HANG,
+    RESET,
+    TAKEN,
+    chunk,
+    endpoint,
+    event,
+    hang,
+    parts,
+    whole,
+)
 from tests.gateway.stream_reader import ANSWER, BODY, FIRST, LAST, Seen, ask, take, upstream_of
 
 
@@ -157,6 +169,20 @@ def test_a_client_that_leaves_ends_the_request_to_the_endpoint():
 
     call, is_open = asyncio.run(asked())
     assert (call.outcome, call.cost_usd, is_open) == ("client_left", None, False)
+
+
+def test_an_answer_that_is_there_whole_when_the_client_leaves_has_been_given():
+    async def asked():
+        async with endpoint(parts(FIRST + LAST + COUNTED + DONE)) as there:
+            upstream = upstream_of(there.url)
+            stream = await upstream.open_stream(BODY)
+            await anext(stream)
+            await stream.aclose()
+            await upstream.aclose()
+            return stream.call
+
+    call = asyncio.run(asked())
+    assert (call.outcome, call.cost_usd) == ("ok", 0.002)
 
 
 def test_a_connection_is_kept_after_a_whole_stream():
