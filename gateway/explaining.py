@@ -46,13 +46,13 @@ WORDS: Final = {
     "pins_error": "whether the conversation is pinned could not be read",
     "decision_not_recorded": "the store did not take the decision",
     "client_left": "the client went away before the answer was whole",
-    "canary": "the canary bundle decided",
 }
 """Slugs of the route."""
 
 KINDS: Final = {
     "timeout": "did not answer in time",
-    "connect": "could not be reached",
+    "unreachable": "could not be reached",
+    "disconnected": "broke the connection off before its answer",
     "connect_timeout": "could not be reached in time",
     "circuit_open": "was left alone because it had failed several times in a row",
     "malformed_reply": "answered with something that is no completion",
@@ -63,6 +63,7 @@ KINDS: Final = {
     "error_in_reply": "answered with an error in place of a completion",
     "event_too_large": "sent an event that is too large",
     "reply_too_large": "sent an answer that is too large",
+    "error": "was not heard: the gateway itself broke while it asked",
     "tls_failed": "could not be trusted: its TLS certificate does not hold",
     "client_left": "was still answering when the client went away",
 }

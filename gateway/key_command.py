@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def key() -> None:
     """Give clients keys of their own, with limits; a gateway with `gateway.keys: store` asks for them.
 
-    Example: preceptor key list
+    Example: preceptor key list --json
     """
 
 
