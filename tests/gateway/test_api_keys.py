@@ -2,9 +2,11 @@
 
 import pytest
 
+from core.records import Stakes
 from gateway.app import Doors
 from gateway.keys import Admitted, NotAdmitted
 from tests.gateway.conftest import FixedRouter
+from verifiers.stakes.policy import StakesPolicy
 
 JSON = {"content-type": "application/json"}
 
@@ -85,12 +87,21 @@ def test_whoever_came_in_leaves_however_the_request_ends(make_client, models, as
     assert (door.let_in, door.inside) == (6, 0)
 
 
-def test_the_key_stands_in_the_decision_and_raises_the_stakes(make_client, ask, log):
-    client = make_client(doors=Doors(keys=CountsThoseInside()))
+def test_the_key_stands_in_the_decision_and_raises_the_stakes_whatever_the_client_writes(make_client, ask, log):
+    low = StakesPolicy(default=Stakes.LOW)
+    plain = make_client(stakes=low, doors=Doors(keys=CountsThoseInside()))
+    careful = make_client(stakes=low, doors=Doors(keys=CountsThoseInside(least_stakes="critical")))
 
-    decision = log.find(ask(client).headers["x-preceptor-decision-id"])
+    found = [
+        log.find(ask(client, headers={"x-preceptor-stakes": "low"}).headers["x-preceptor-decision-id"])
+        for client in (plain, careful)
+    ]
 
-    assert decision.key_id == "key-1"
+    assert [one.key_id for one in found] == ["key-1", "key-1"]
+    assert [one.stakes for one in found] == [Stakes.LOW, Stakes.CRITICAL]
+    assert [one.answered_by for one in found] == ["small", "large"]
+    routing = careful.post("/v1/route", json={"messages": [{"role": "user", "content": "Code this."}]}).json()
+    assert (routing["stakes"], routing["decision"]) == ("critical", "strong")
 
 
 def test_a_key_for_one_domain_asks_in_that_domain_alone(make_client, ask, models):
