@@ -1,9 +1,11 @@
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core.records import Message, Query, conversation_text
-from core.routing_text import ASK_CHARS, CONTEXT_CHARS, routing_text
+from core.routing_text import ASK_CHARS, CONTEXT_CHARS, routing_text, without_harness
 from gateway.conversation import conversation_key, read_conversation
 from gateway.told import Told
 
@@ -58,6 +60,14 @@ def test_what_a_harness_writes_into_the_humans_turns_is_not_the_ask():
 
     assert text_of(SYSTEM, asked, SAID, harness) == "Fix the failing test.\n\nassistant: J45.909"
     assert text_of(SYSTEM, asked) == "Fix the failing test."
+
+
+def test_blocks_that_are_never_closed_cost_no_more_than_their_length():
+    text = "<tool_result>" * 400_000
+    started = time.process_time()
+
+    assert without_harness(text) == text
+    assert time.process_time() - started < 10  # a search to the end for each takes minutes
 
 
 def test_of_a_long_transcript_the_ask_the_first_turn_and_the_last_ones_are_read():

@@ -95,7 +95,7 @@ def test_a_batch_holds_no_more_texts_than_it_may(gate):
 
 
 def test_a_batch_that_may_wait_takes_what_comes_meanwhile():
-    scorer, router = Scorer(max_batch=3, max_wait_ms=30_000), LengthRouter()
+    scorer, router = Scorer(max_batch=3, max_wait_ms=600_000), LengthRouter()
 
     async def three():
         return await asyncio.gather(*(scorer.probability(router, "x", None, 30) for _ in range(3)))
