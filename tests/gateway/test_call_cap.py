@@ -32,6 +32,16 @@ async def test_the_weak_model_may_use_all_attempts_but_one_and_the_strong_model_
     assert (weak.most, strong.most) == ([3], [3])
 
 
+async def test_a_weak_stream_leaves_a_call_to_the_strong_model_too():
+    weak = StubUpstream("small", UpstreamFailure("small", "status_503", status=503), n_attempts=2)
+    strong = StubUpstream("large")
+
+    answer = await loop_of(weak=weak, strong=strong, stakes=Stakes.LOW).answer(body_of(stream=True))
+    await answer.events.aclose()
+
+    assert (weak.most, strong.most) == ([2], [1])
+
+
 async def test_attempts_of_the_weak_model_count_and_one_call_always_remains():
     weak = StubUpstream("small", UpstreamFailure("small", "status_503", status=503), n_attempts=2)
     strong = StubUpstream("large")

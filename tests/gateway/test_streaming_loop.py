@@ -194,15 +194,19 @@ class SlowSink(Told):
 async def test_a_client_that_leaves_while_the_end_is_recorded_undoes_no_record():
     log = SlowSink()
     loop = loop_of(strong=streaming(ONE, DONE), router=FixedRouter(0.9), parts={"decisions": log})
-    reading = asyncio.create_task(read(await streamed(loop)))
+    answer = await streamed(loop)
+    await anext(answer.events)
+    reading = asyncio.create_task(anext(answer.events))
     await log.is_reached.wait()
 
     reading.cancel()
     await asyncio.wait([reading])
+    assert not answer.finished.cancelled()
     log.may_go.set()
     await loop.aclose()
 
     assert [decision.reasons for decision in log] == [("above_threshold",)]
+    assert answer.finished.result() == log[0]
 
 
 async def test_a_stream_that_nobody_reads_or_closes_is_on_record_all_the_same():
