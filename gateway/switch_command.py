@@ -75,7 +75,7 @@ def resume(*, domain: str | None, reason: str, yes: bool, **where: Any) -> None:
     click.echo(f"The stop of {what} has ended.")
     for one in left:
         click.echo(f"Still stopped: {_what(one.domain)} ({one.reason}).")
-    click.echo("Next: preceptor stop --status")
+    click.echo(f"Next: preceptor stop --status {_again(None, where)}".rstrip())
 
 
 def _show(stops: "tuple[Stop, ...]", *, as_json: bool) -> None:

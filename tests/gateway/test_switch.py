@@ -161,7 +161,7 @@ def test_the_commands_stop_show_and_resume_and_name_the_next_one(store):
     )
     assert again.stdout.startswith("Weak answers of all domains were stopped already.")
     assert (shown["domain"], shown["by"], shown["reason"]) == (None, "ann", "wrong codes")
-    assert ended.stdout == "The stop of all domains has ended.\nNext: preceptor stop --status\n"
+    assert ended.stdout == f"The stop of all domains has ended.\nNext: preceptor stop --status --store {store}\n"
     assert run("stop", "--status", "--store", store).stdout == "Nothing is stopped.\n"
 
 
