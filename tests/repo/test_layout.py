@@ -86,4 +86,6 @@ def test_no_tracked_file_is_larger_than_a_mebibyte():
 
 @pytest.mark.parametrize("path", tracked("*.yaml", "*.yml", "mlflow/MLproject"), ids=lambda path: path.name)
 def test_every_yaml_parses(path):
-    assert yaml.safe_load(path.read_text()) is not None
+    documents = list(yaml.safe_load_all(path.read_text()))
+
+    assert documents and None not in documents
