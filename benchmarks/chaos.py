@@ -73,6 +73,8 @@ class Chaos:
         self.rng = random.Random(asked["seed"])
         self.seen: list[Seen] = []
         self.cut_ports: set[int] = set()
+        self.killed_s = 0.0
+        self.ended_s: dict[int, float] = {}
         self.n_begun = 0
 
     async def run(self, bundles: tuple[Path, Path]) -> dict[str, Any]:
@@ -124,6 +126,7 @@ class Chaos:
         return found
 
     async def _kill(self, server: Server) -> None:
+        self.killed_s = time.perf_counter()
         self.cut_ports |= storm.kill(server.pid, int(server.url.rsplit(":", 1)[1].split("/")[0]))
 
     async def _client(self, server: Server, timeline: storm.Timeline) -> None:
@@ -148,6 +151,7 @@ class Chaos:
             answer = Answer()
             answer.fault = f"no answer within {PATIENCE_S:g} s"
             connection.close()
+        self.ended_s[asked.number] = time.perf_counter()
         self.seen.append(see(asked, answer, left=left, cut=port in self.cut_ports))
         return connection
 
@@ -163,7 +167,16 @@ class Chaos:
                 break
             await asyncio.sleep(0.1)
         broken = [f"status {one.status} without a decision" for one in self.seen if _is_unexplained(one)]
-        return [*sorted(missing), *broken]
+        return [
+            *(f"{one.decision_id}, {self._told_of(one)}" for one in self.seen if one.decision_id in missing),
+            *broken,
+        ]
+
+    def _told_of(self, one: Seen) -> str:
+        """When it ended, beside the worker's end, and what it was."""
+        after = self.ended_s[one.asked.number] - self.killed_s
+        what = "streamed" if one.asked.is_streamed else "whole"
+        return f"{one.kind}, {what}, by {one.who}, ended {after:+.3f} s after the worker was killed"
 
     def _rows(self) -> dict[str, tuple[str | None, str, str | None]]:
         """Who answered, the stakes and the verdict, by decision id."""

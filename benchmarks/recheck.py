@@ -30,10 +30,10 @@ from benchmarks.answers_in_figures import gsm8k, tatqa
 from benchmarks.faults import coding, wording
 from core.call_record import CallRecord
 from core.records import Query, Stakes, messages_of
+from gateway.asking.upstream import Completion, Endpoint
 from gateway.attempts import Models
 from gateway.deciding import FixedBundles
 from gateway.loop import Guard, RoutingLoop
-from gateway.upstream import Completion, Endpoint
 from verifiers.assembling import Recheck
 from verifiers.case import Case
 from verifiers.chain import Check, run_chain

@@ -6,10 +6,10 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gateway.asked import RoutingError as RoutingError
-    from gateway.controller import Controller as Controller
+    from gateway.program.asked import RoutingError as RoutingError
+    from gateway.program.controller import Controller as Controller
 
-_MODULES = {"Controller": "gateway.controller", "RoutingError": "gateway.asked"}
+_MODULES = {"Controller": "gateway.program.controller", "RoutingError": "gateway.program.asked"}
 
 __all__ = ["Controller", "RoutingError"]
 

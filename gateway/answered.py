@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from core.errors import UpstreamError
 from core.records import Decision
-from gateway.upstream import UpstreamFailure
+from gateway.asking.upstream import UpstreamFailure
 
 
 class Reply(NamedTuple):

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 from core.call_record import CallRecord
 from core.check_record import CheckRecord
-from gateway.upstream import Completion, Upstream, UpstreamFailure, UpstreamStream
+from gateway.asking.upstream import Completion, Upstream, UpstreamFailure, UpstreamStream
 
 LOG = logging.getLogger("preceptor.gateway")
 

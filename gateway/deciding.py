@@ -1,15 +1,15 @@
 """What decides a request: the bundle in force with the recheck that belongs to it, or why there is none.
 
 A source answers from memory, on the event loop: it never reads a file, a registry or a store while a request waits.
-`FixedBundles` never changes; `gateway.live_bundles` follows aliases and the stop switch.
+`FixedBundles` never changes; `gateway.bundles.live_bundles` follows aliases and the stop switch.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol
 
+from gateway.bundles.rechecks import NoRecheck
 from gateway.certified import RoutingBundle
 from gateway.model_names import domains_of
-from gateway.rechecks import NoRecheck
 from verifiers.assembling import Recheck
 
 Arm = Literal["champion", "canary"]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol
 
-from gateway.keeping import UnresolvedSink
+from gateway.records.keeping import UnresolvedSink
 from verifiers.stakes.policy import StakesPolicy
 
 

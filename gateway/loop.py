@@ -16,8 +16,11 @@ from core.records import Decision
 from gateway.answered import Reply as Reply
 from gateway.answered import Streamed as Streamed
 from gateway.answered import StrongFailed as StrongFailed
+from gateway.api.replies import event_stream
+from gateway.asking.stream_text import completion_of
+from gateway.asking.upstream import Completion, UpstreamFailure, UpstreamStream
 from gateway.attempts import Attempt, Models, Role, ask, open_stream
-from gateway.beside import Beside
+from gateway.bundles.beside import Beside
 from gateway.certified import certificate_fault
 from gateway.contained import in_thread, in_time
 from gateway.deciding import DecidingSource
@@ -25,13 +28,10 @@ from gateway.guard import Guard as Guard
 from gateway.incoming import Incoming, new_id
 from gateway.model_names import Names
 from gateway.parts import DecisionSink, Observer, Pinning, Scoring, ShadowSink
-from gateway.recording import NOT_RECORDED, Records, decision_of
-from gateway.replies import event_stream
+from gateway.records.recording import NOT_RECORDED, Records, decision_of
 from gateway.routing import bundle_mismatch
-from gateway.stream_text import completion_of
 from gateway.streaming import CLIENT_LEFT, Sending, at_once
 from gateway.told import Told
-from gateway.upstream import Completion, UpstreamFailure, UpstreamStream
 from gateway.weak_answer import ask_weak
 from gateway.weighing import Weighed, Weighing
 

@@ -14,7 +14,7 @@ from gateway.contained import in_thread
 
 
 class DecisionSink(Protocol):
-    """Where decisions are recorded; `gateway.decision_writer.DecisionWriter` is one."""
+    """Where decisions are recorded; `gateway.records.decision_writer.DecisionWriter` is one."""
 
     async def record(self, decision: Decision) -> None:
         """Append one decision; returns once it is kept. Raising is allowed: at high stakes the strong model answers."""
@@ -65,7 +65,7 @@ Observer = Callable[[Decision], None]
 
 
 class RecordsOne(Protocol):
-    """A log that appends in the calling thread; `gateway.decision_log.DecisionLog` is one."""
+    """A log that appends in the calling thread; `gateway.records.decision_log.DecisionLog` is one."""
 
     def record(self, decision: Decision) -> None:
         """Append one decision, or raise."""

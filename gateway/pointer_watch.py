@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from core.errors import BundleError
+from gateway.bundles.pointers import Located, Pointers, read_pointers, seen_file
 from gateway.own_thread import in_own_thread
-from gateway.pointers import Located, Pointers, read_pointers, seen_file
 
 LOG = logging.getLogger("preceptor.gateway")
 

@@ -8,8 +8,8 @@ import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from typing import Any, Self
 
-from gateway.replies import error_envelope, event
-from gateway.upstream import UpstreamFailure, UpstreamStream
+from gateway.api.replies import error_envelope, event
+from gateway.asking.upstream import UpstreamFailure, UpstreamStream
 
 LOG = logging.getLogger("preceptor.gateway")
 

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.records import Stakes
+from gateway.asking.upstream import Completion, Upstream, UpstreamFailure
 from gateway.attempts import Attempt, ask
 from gateway.facts import facts_of
 from gateway.incoming import Incoming
 from gateway.log_probabilities import may_be_refusal, with_logprobs, without_logprobs
 from gateway.recheck import Asked, as_read, recheck_in_time
-from gateway.upstream import Completion, Upstream, UpstreamFailure
 from gateway.weighing import Weighed
 
 

@@ -16,7 +16,7 @@ from core.migrations import HEAD
 from core.store import create_tables, writing
 from core.store_commands import store as commands
 from core.upgrading import upgrade_store
-from gateway.decision_log import DecisionLog
+from gateway.records.decision_log import DecisionLog
 from labeling.app import create_app
 from labeling.frozen.freezing import freeze
 from labeling.frozen.versions import open_version

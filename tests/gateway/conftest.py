@@ -14,16 +14,16 @@ from fastapi.testclient import TestClient
 from starlette.types import ASGIApp
 
 from core.store import open_store
-from gateway.app import Doors, create_app
+from gateway.api.app import Doors, create_app
+from gateway.api.replies import event_stream
+from gateway.asking.upstream import Endpoint, Upstream
 from gateway.attempts import Models
 from gateway.deciding import FixedBundles
-from gateway.decision_log import DecisionLog
-from gateway.keys import OneKey
+from gateway.keys.door import OneKey
 from gateway.loop import Guard, Reply, RoutingLoop
 from gateway.parts import InThread
-from gateway.replies import event_stream
+from gateway.records.decision_log import DecisionLog
 from gateway.told import Told
-from gateway.upstream import Endpoint, Upstream
 from verifiers.assembling import Recheck
 from verifiers.chain import CheckResult, Limits, Price
 from verifiers.stakes.policy import StakesPolicy

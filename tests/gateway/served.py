@@ -60,7 +60,7 @@ class Served:
         children = subprocess.run(
             ["ps", "--ppid", str(self.process.pid), "-o", "pid=,args="], capture_output=True, text=True, check=False
         ).stdout
-        return [int(line.split()[0]) for line in children.splitlines() if "gateway.worker" in line]
+        return [int(line.split()[0]) for line in children.splitlines() if "gateway.serving.worker" in line]
 
     def ask(self, text="Code this.", *, model="auto", timeout=60, **headers):
         """Status, headers and body of one chat completion."""

@@ -5,7 +5,7 @@ import json
 from dataclasses import dataclass, field
 
 from core.call_record import CallRecord
-from gateway.upstream import Endpoint, Upstream, UpstreamFailure
+from gateway.asking.upstream import Endpoint, Upstream, UpstreamFailure
 from tests.gateway.scripted_endpoint import COUNTED, DONE, chunk, endpoint, event, parts
 
 BODY = {"model": "auto", "messages": [{"role": "user", "content": "Q"}]}

@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 
 from core.call_record import CallRecord
 from core.records import Stakes
+from gateway.api.replies import event_stream
+from gateway.asking.upstream import Completion, Endpoint, UpstreamFailure
 from gateway.attempts import Models
 from gateway.deciding import FixedBundles
 from gateway.loop import Guard, RoutingLoop
-from gateway.replies import event_stream
-from gateway.upstream import Completion, Endpoint, UpstreamFailure
 from tests.gateway.conftest import SAYS_CODE, FixedRouter, completion
 from verifiers.assembling import Recheck
 from verifiers.stakes.policy import StakesPolicy
@@ -124,6 +124,6 @@ def said(events):
 
 
 def _completion(events):
-    from gateway.stream_text import completion_of
+    from gateway.asking.stream_text import completion_of
 
     return completion_of(events)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.app import Doors, create_app
-from gateway.keys import OneKey
-from gateway.openapi import openapi
+from gateway.api.app import Doors, create_app
+from gateway.api.openapi import openapi
+from gateway.keys.door import OneKey
 from tests.gateway.conftest import serving
 
 PAGE = (Path(__file__).parents[2] / "docs" / "gateway.md").read_text()

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from gateway.app import Doors, create_app
+from gateway.api.app import Doors, create_app
 from tests.gateway.conftest import serving
 
 JSON = {"content-type": "application/json"}
@@ -276,7 +276,7 @@ HALF = (
 
 
 def test_a_body_that_does_not_come_to_its_end_is_given_up(make_loop, monkeypatch):
-    monkeypatch.setattr("gateway.http_call.BODY_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("gateway.api.http_call.BODY_TIMEOUT_S", 0.2)
     with serving(create_app(make_loop())) as url, connected(url) as connection:
         connection.sendall(HALF)
         response = b"".join(iter(lambda: connection.recv(65536), b""))

@@ -3,8 +3,8 @@
 import pytest
 
 from core.records import Stakes
-from gateway.app import Doors
-from gateway.keys import Admitted, NotAdmitted
+from gateway.api.app import Doors
+from gateway.keys.door import Admitted, NotAdmitted
 from tests.gateway.conftest import FixedRouter
 from verifiers.stakes.policy import StakesPolicy
 

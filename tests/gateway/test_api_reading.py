@@ -5,9 +5,9 @@ import json
 import pytest
 
 from core.call_record import CallRecord
-from gateway.app import Doors
-from gateway.keys import Admitted, OneKey
-from gateway.upstream import Embeddings, UpstreamFailure
+from gateway.api.app import Doors
+from gateway.asking.upstream import Embeddings, UpstreamFailure
+from gateway.keys.door import Admitted, OneKey
 from tests.gateway.conftest import FixedRouter
 
 QUESTION = [{"role": "user", "content": "Code this."}]

@@ -5,7 +5,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from gateway.breaker import Breaker
+from gateway.asking.breaker import Breaker
 
 
 class Clock:

@@ -4,7 +4,7 @@ import threading
 import pytest
 
 from core.errors import PreceptorError
-from gateway.bridge import Bridge
+from gateway.program.bridge import Bridge
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@
 import pytest
 
 from core.records import Stakes
+from gateway.asking.upstream import UpstreamFailure
 from gateway.loop import StrongFailed
-from gateway.upstream import UpstreamFailure
 from tests.gateway.conftest import FixedRouter, SaysCode
 from tests.gateway.stub_upstream import StubUpstream, Told, body_of, loop_of
 

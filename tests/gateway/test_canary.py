@@ -5,13 +5,13 @@ import threading
 from datetime import UTC, datetime
 
 from core.settings import RunSettings
-from gateway.admission import Admission
-from gateway.live_bundles import Following, LiveBundles
-from gateway.pointers import Located, Pointers, write_pointers
-from gateway.rechecks import Rechecks
-from gateway.references import References
-from gateway.switch import Stop
-from gateway.switch_state import SwitchState
+from gateway.bundles.admission import Admission
+from gateway.bundles.live_bundles import Following, LiveBundles
+from gateway.bundles.pointers import Located, Pointers, write_pointers
+from gateway.bundles.rechecks import Rechecks
+from gateway.bundles.references import References
+from gateway.bundles.switch import Stop
+from gateway.bundles.switch_state import SwitchState
 from gateway.told import Told
 from models.bundle_files import bundle_sha256
 from tests.gateway.conftest import SAYS_CODE

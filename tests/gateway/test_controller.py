@@ -17,11 +17,11 @@ from core.calibrator import Calibrator
 from core.errors import BundleError, PreceptorError, SettingsError
 from core.store import open_store
 from gateway import Controller, RoutingError
-from gateway.answer_streams import AnswerStream, StreamBroke
 from gateway.answered import Streamed, StrongFailed
-from gateway.bridge import Bridge
-from gateway.decision_log import DecisionLog
-from gateway.replies import error_envelope, event
+from gateway.api.replies import error_envelope, event
+from gateway.program.answer_streams import AnswerStream, StreamBroke
+from gateway.program.bridge import Bridge
+from gateway.records.decision_log import DecisionLog
 from gateway.streaming import at_once
 from models.bundle import save_bundle
 from models.bundle_facts import BundleFacts, Papers

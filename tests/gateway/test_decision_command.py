@@ -13,10 +13,10 @@ from core.errors import AccessDenied, PreceptorError
 from core.ledger import Ledger
 from core.people_commands import people
 from core.store import open_store
-from gateway.decision_command import decision
-from gateway.decision_log import DecisionLog
-from gateway.explaining import CHAIN, KINDS, WORDS, in_words
-from gateway.texts import TextLog
+from gateway.records.decision_command import decision
+from gateway.records.decision_log import DecisionLog
+from gateway.records.explaining import CHAIN, KINDS, WORDS, in_words
+from gateway.records.texts import TextLog
 from tests.gateway.made_decision import made_decision
 
 ESCALATED = made_decision(

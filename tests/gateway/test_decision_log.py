@@ -7,7 +7,7 @@ from core.call_record import CallRecord
 from core.check_record import CheckRecord
 from core.records import Decision, Stakes
 from core.store import open_store
-from gateway.decision_log import DecisionLog, RefusedDecision
+from gateway.records.decision_log import DecisionLog, RefusedDecision
 
 AT = datetime(2026, 11, 24, 9, 0, 0, 123456, tzinfo=UTC)
 DECISION = Decision(

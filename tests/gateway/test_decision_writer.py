@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from core.records import Stakes
 from core.store import open_store, writing
-from gateway.decision_log import DecisionLog
-from gateway.decision_writer import DecisionWriter, NotRecorded, Patience
+from gateway.records.decision_log import DecisionLog
+from gateway.records.decision_writer import DecisionWriter, NotRecorded, Patience
 from tests.gateway.test_decision_log import DECISION, FULL, numbered
 
 SOON = Patience(wait_s=0.5, first_pause_s=0.01, longest_pause_s=0.05)

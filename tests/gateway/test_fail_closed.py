@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from core.call_record import CallRecord
 from core.records import Stakes
+from gateway.asking.upstream import Completion, Endpoint, UpstreamFailure
 from gateway.attempts import Models
 from gateway.deciding import FixedBundles
 from gateway.loop import Guard, RoutingLoop, StrongFailed
 from gateway.told import Told
-from gateway.upstream import Completion, Endpoint, UpstreamFailure
 from tests.gateway.conftest import FixedRouter, SaysCode, completion
 from verifiers.assembling import Recheck
 from verifiers.chain import CheckResult, Price

@@ -3,8 +3,8 @@ import sqlalchemy as sa
 
 from core.store import METADATA, open_store
 from core.unresolved import UNRESOLVED, waiting_unresolved
-from gateway.decision_log import DecisionLog
-from gateway.keeping import UnresolvedLog
+from gateway.records.decision_log import DecisionLog
+from gateway.records.keeping import UnresolvedLog
 from gateway.told import Told
 from tests.gateway.conftest import FixedRouter, answered
 

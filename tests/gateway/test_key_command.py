@@ -13,11 +13,11 @@ from core.gateway_settings import LimitSettings
 from core.ledger import Ledger
 from core.people_commands import people
 from core.store import open_store, writing
-from gateway.key_command import key
-from gateway.keys import NotAdmitted
-from gateway.limiter import Spent
-from gateway.spending import add_spending
-from gateway.stored_keys import StoredKeys
+from gateway.keys.command import key
+from gateway.keys.door import NotAdmitted
+from gateway.keys.limiter import Spent
+from gateway.keys.spending import add_spending
+from gateway.keys.stored_keys import StoredKeys
 
 
 @pytest.fixture

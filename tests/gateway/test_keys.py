@@ -15,12 +15,12 @@ from core.gateway_settings import GatewaySettings, LimitSettings
 from core.ledger import Ledger
 from core.records import Stakes
 from core.store import open_store, writing
-from gateway.key_door import door_of
-from gateway.key_store import WantedKey, all_keys, create_key, revoke_key
-from gateway.keys import Admitted, NotAdmitted, OneKey, listening_fault
-from gateway.limiter import KeyLimits, Spent
-from gateway.spending import spending_on
-from gateway.stored_keys import StoredKeys, Timing
+from gateway.keys.door import Admitted, NotAdmitted, OneKey, listening_fault
+from gateway.keys.from_settings import door_of
+from gateway.keys.limiter import KeyLimits, Spent
+from gateway.keys.spending import spending_on
+from gateway.keys.store import WantedKey, all_keys, create_key, revoke_key
+from gateway.keys.stored_keys import StoredKeys, Timing
 from gateway.tables import KEYS
 from tests.gateway.made_decision import made_decision
 

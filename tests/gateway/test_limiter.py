@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.keys import NotAdmitted
-from gateway.limiter import KeyLimits, Limiter, Spent, Window
+from gateway.keys.door import NotAdmitted
+from gateway.keys.limiter import KeyLimits, Limiter, Spent, Window
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 DAY = "2026-11-24"

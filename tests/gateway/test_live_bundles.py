@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from core.certificate_record import FORMAT
-from gateway.admission import Admitted
-from gateway.live_bundles import Following, LiveBundles
+from gateway.bundles.admission import Admitted
+from gateway.bundles.live_bundles import Following, LiveBundles
+from gateway.bundles.pointers import Located, Pointers, seen_file, write_pointers
+from gateway.bundles.rechecks import Rechecks
+from gateway.bundles.references import References
 from gateway.pointer_watch import PointerWatch
-from gateway.pointers import Located, Pointers, seen_file, write_pointers
-from gateway.rechecks import Rechecks
-from gateway.references import References
 from verifiers.assembling import Recheck
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)

@@ -4,9 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from core.errors import SettingsError
+from gateway.asking.upstream import Endpoint, Upstream, UpstreamFailure
 from gateway.loop import StrongFailed
 from gateway.model_names import UnknownModel
-from gateway.upstream import Endpoint, Upstream, UpstreamFailure
 from tests.gateway.conftest import answered
 
 MESSAGES = [{"role": "user", "content": "Code this."}]

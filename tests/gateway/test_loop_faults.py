@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from core.records import Stakes
+from gateway.asking.upstream import UpstreamFailure
 from gateway.attempts import Models
 from gateway.deciding import Deciding
 from gateway.loop import Guard, RoutingLoop, Streamed, StrongFailed
-from gateway.upstream import UpstreamFailure
 from tests.gateway.conftest import SAYS_CODE, FixedRouter
 from tests.gateway.faulty_parts import HANG, Faults, FaultyParts, FaultySink, FaultySource, Logged
 from tests.gateway.stub_upstream import StubUpstream, body_of, said

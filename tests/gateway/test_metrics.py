@@ -8,13 +8,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from core.call_record import CallRecord
 from core.check_record import CheckRecord
+from gateway.asking.upstream import Endpoint, Upstream
 from gateway.attempts import Models
-from gateway.metrics import MOST_VALUES, Metrics
+from gateway.bundles.slots import Report
 from gateway.model_names import Names
 from gateway.parts import Shadowed
-from gateway.shared_counts import forget_worker
-from gateway.slots import Report
-from gateway.upstream import Endpoint, Upstream
+from gateway.records.metrics import MOST_VALUES, Metrics
+from gateway.records.shared_counts import forget_worker
 from tests.gateway.test_decision_log import AT, DECISION
 
 NAMES = Names("small", "large", ("mf",), ("law",))
@@ -177,8 +177,8 @@ def test_models_that_are_left_alone_and_requests_under_way_are_shown(metrics):
 WORKER = """
 import sys
 from pathlib import Path
-from gateway.metrics import Metrics
-from gateway.shared_counts import share_counts
+from gateway.records.metrics import Metrics
+from gateway.records.shared_counts import share_counts
 share_counts(Path(sys.argv[1]), int(sys.argv[2]))
 from core.records import Decision
 from gateway.model_names import Names

@@ -21,11 +21,11 @@ from core.access import Actor, Role
 from core.ledger import Ledger
 from core.sealing import secret_key
 from core.store import create_tables, open_store, writing
-from gateway.key_store import WantedKey, create_key
-from gateway.limiter import KeyLimits
-from gateway.serving import Gateway
-from gateway.texts import view_text
-from gateway.to_serve import ToServe
+from gateway.keys.limiter import KeyLimits
+from gateway.keys.store import WantedKey, create_key
+from gateway.records.texts import view_text
+from gateway.serving.building import Gateway
+from gateway.serving.to_serve import ToServe
 from tests.gateway.word_bundle import settings_of, word_bundle
 
 N_REQUESTS = 200

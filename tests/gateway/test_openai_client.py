@@ -15,13 +15,13 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from gateway.app import Doors, create_app
+from gateway.api.app import Doors, create_app
+from gateway.asking.upstream import Endpoint, Upstream
 from gateway.attempts import Models
 from gateway.deciding import FixedBundles
-from gateway.keys import NotAdmitted, OneKey
+from gateway.keys.door import NotAdmitted, OneKey
 from gateway.loop import RoutingLoop
 from gateway.parts import InThread
-from gateway.upstream import Endpoint, Upstream
 from tests.gateway.conftest import FixedRouter, completion, serving
 from verifiers.assembling import Recheck
 from verifiers.packs import checks_of

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from core.records import Stakes
+from gateway.asking.upstream import UpstreamFailure
 from gateway.pins import Pins
 from gateway.told import Told as Beside
-from gateway.upstream import UpstreamFailure
 from tests.gateway.conftest import FixedRouter
 from tests.gateway.stub_upstream import MESSAGES, StubUpstream, body_of, loop_of
 

@@ -1,7 +1,7 @@
 import pytest
 
 from core.errors import SettingsError
-from gateway.providers import PROVIDERS, Access, endpoint_of_model
+from gateway.program.providers import PROVIDERS, Access, endpoint_of_model
 
 
 @pytest.fixture(autouse=True)

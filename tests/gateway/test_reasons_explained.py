@@ -4,7 +4,7 @@ import ast
 import re
 from pathlib import Path
 
-from gateway.explaining import KINDS, WORDS
+from gateway.records.explaining import KINDS, WORDS
 
 ROOT = Path(__file__).parents[2]
 DECIDING = (

@@ -15,11 +15,11 @@ import pytest
 
 from core.judge_proof import JudgeProof, StratumProof
 from core.records import Stakes
+from gateway.asking.upstream import UpstreamFailure
 from gateway.attempts import Models
 from gateway.deciding import FixedBundles
 from gateway.loop import Guard, RoutingLoop, StrongFailed
 from gateway.parts import InThread
-from gateway.upstream import UpstreamFailure
 from tests.gateway.conftest import FixedRouter, SaysCode, completion
 from tests.gateway.test_fail_closed import FakeUpstream
 from verifiers.assembling import Recheck

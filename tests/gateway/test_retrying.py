@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.retrying import FIRST_WAIT_S, LONGEST_WAIT_S, Waits, insist
-from gateway.upstream_failure import UpstreamFailure
+from gateway.asking.failure import UpstreamFailure
+from gateway.asking.retrying import FIRST_WAIT_S, LONGEST_WAIT_S, Waits, insist
 
 PASSING = UpstreamFailure("m", "status_503", status=503)
 

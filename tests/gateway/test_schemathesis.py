@@ -7,16 +7,16 @@ from schemathesis import checks
 
 from core.call_record import CallRecord
 from core.store import open_store
-from gateway.app import Doors, create_app
+from gateway.api.app import Doors, create_app
+from gateway.api.openapi import openapi
+from gateway.asking.upstream import Embeddings, Endpoint, Upstream
 from gateway.attempts import Models
 from gateway.deciding import FixedBundles
-from gateway.decision_log import DecisionLog
-from gateway.keys import OneKey
+from gateway.keys.door import OneKey
 from gateway.loop import RoutingLoop
-from gateway.metrics import Metrics
-from gateway.openapi import openapi
 from gateway.parts import InThread
-from gateway.upstream import Embeddings, Endpoint, Upstream
+from gateway.records.decision_log import DecisionLog
+from gateway.records.metrics import Metrics
 from tests.gateway.conftest import SAYS_CODE, FixedRouter, serving
 from verifiers.assembling import Recheck
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from core.records import Stakes
+from gateway.asking.upstream import UpstreamFailure
 from gateway.deciding import FixedBundles
 from gateway.parts import Shadowed
-from gateway.upstream import UpstreamFailure
 from tests.gateway.conftest import SAYS_CODE, FixedRouter
 from tests.gateway.stub_upstream import StubUpstream, body_of, loop_of, read
 from verifiers.assembling import Recheck
@@ -138,7 +138,7 @@ async def test_a_sink_that_breaks_or_hangs_is_only_logged(caplog):
 
 
 async def test_under_load_some_are_left_out_and_the_log_says_how_many(caplog, monkeypatch):
-    monkeypatch.setattr("gateway.beside.MAX_WAITING", 2)
+    monkeypatch.setattr("gateway.bundles.beside.MAX_WAITING", 2)
     sink = Shadows()
     loop = shadowed_loop(Challenger(), sink, stakes=Stakes.LOW)
 

@@ -14,8 +14,8 @@ from fastapi import Request, Response
 
 from core.errors import SettingsError
 from core.store import open_store
-from gateway.commands import serve
-from gateway.decision_log import DecisionLog
+from gateway.records.decision_log import DecisionLog
+from gateway.serving.command import serve
 from tests.gateway.conftest import Model, serving
 from tests.gateway.served import Served, until
 
@@ -161,9 +161,9 @@ MEASURE = """
 import json, os, signal, sys, threading, time, urllib.request
 from pathlib import Path
 from core.settings import load_settings
-from gateway.listening import listen
-from gateway.to_serve import ToServe
-from gateway.worker import serve
+from gateway.serving.listening import listen
+from gateway.serving.to_serve import ToServe
+from gateway.serving.worker import serve
 
 settings = load_settings(Path(sys.argv[1]))
 heavy = ("torch", "transformers", "peft", "mlflow", "sklearn", "scipy", "pandas", "pyarrow")

@@ -11,9 +11,9 @@ from click.testing import CliRunner
 from core.cli import preceptor
 from core.records import Decision, Stakes
 from core.store import create_tables, open_store, writing
-from gateway.choices_on_record import choices_since, pairs_of
-from gateway.decision_log import DecisionLog
-from gateway.shadow_report import canary_figures, shadow_figures
+from gateway.bundles.choices_on_record import choices_since, pairs_of
+from gateway.bundles.shadow_report import canary_figures, shadow_figures
+from gateway.records.decision_log import DecisionLog
 from gateway.tables import SHADOWS
 from tests.gateway.word_bundle import settings_of
 

@@ -8,8 +8,8 @@ import pytest
 import sqlalchemy as sa
 
 from core.store import create_tables, open_store
+from gateway.bundles.shadowing import Pace, ShadowLog
 from gateway.parts import Shadowed
-from gateway.shadowing import Pace, ShadowLog
 from gateway.tables import SHADOWS
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
@@ -69,7 +69,7 @@ def test_a_score_that_is_there_already_stays_and_loses_none_of_the_others(engine
 def test_a_store_that_hangs_holds_up_nobody_and_what_is_too_much_is_dropped_and_counted(tmp_path, monkeypatch):
     engine = open_store(f"sqlite:///{tmp_path}/store.db")
     log, go = ShadowLog(engine, pace=Pace(max_waiting=5, gather_s=0.0)), threading.Event()
-    monkeypatch.setattr("gateway.shadowing._insert", lambda *_: go.wait(20))
+    monkeypatch.setattr("gateway.bundles.shadowing._insert", lambda *_: go.wait(20))
     record(log, *(score(f"dec_{n}") for n in range(50)))
 
     assert log.n_dropped >= 50 - 2 * 5 - 1
@@ -86,7 +86,7 @@ def test_a_store_that_refuses_is_tried_three_times_and_the_loss_is_said(tmp_path
         tries.append(1)
         raise OSError("a text that must not be logged")
 
-    monkeypatch.setattr("gateway.shadowing._insert", refuse)
+    monkeypatch.setattr("gateway.bundles.shadowing._insert", refuse)
     record(log, score("dec_1"))
     deadline = threading.Event()
     for _ in range(400):

@@ -6,8 +6,8 @@ import pytest
 
 from core.call_record import CallRecord
 from core.store import open_store, writing
-from gateway.limiter import Spent
-from gateway.spending import ASSUMED_USD, Pricing, add_spending, spending_on
+from gateway.keys.limiter import Spent
+from gateway.keys.spending import ASSUMED_USD, Pricing, add_spending, spending_on
 from tests.gateway.made_decision import made_decision
 
 

@@ -5,9 +5,9 @@ import pytest
 
 from core.records import Stakes
 from core.store import open_store
-from gateway.decision_log import DecisionLog
 from gateway.incoming import Incoming
 from gateway.model_names import Names
+from gateway.records.decision_log import DecisionLog
 from gateway.staking import stakes_of
 from gateway.told import Told
 from tests.gateway.conftest import FixedRouter

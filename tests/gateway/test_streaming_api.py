@@ -10,8 +10,8 @@ import pytest
 
 from core.records import Decision, Stakes
 from gateway.answered import Reply, Streamed
-from gateway.app import Doors, create_app
-from gateway.keys import Admitted
+from gateway.api.app import Doors, create_app
+from gateway.keys.door import Admitted
 from gateway.model_names import Names
 from tests.gateway.conftest import completion, serving
 

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from core.records import Stakes
+from gateway.asking.upstream import UpstreamFailure
 from gateway.loop import Reply, Streamed, StrongFailed
-from gateway.upstream import UpstreamFailure
 from tests.gateway.conftest import FixedRouter
 from tests.gateway.stub_upstream import StubUpstream, Told, body_of, loop_of, read, said
 

@@ -14,8 +14,8 @@ from core.errors import AccessDenied, PreceptorError
 from core.ledger import Ledger
 from core.people import add_person, grant
 from core.store import create_tables, open_store, writing
-from gateway.switch import Stop, read_stops, resume, stop
-from gateway.switch_state import SwitchState
+from gateway.bundles.switch import Stop, read_stops, resume, stop
+from gateway.bundles.switch_state import SwitchState
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 ANN = Actor("ann", frozenset({Role.LEAD}))

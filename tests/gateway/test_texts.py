@@ -13,8 +13,8 @@ from core.errors import AccessDenied, PreceptorError
 from core.ledger import Ledger
 from core.sealing import secret_key
 from core.store import open_store, writing
+from gateway.records.texts import NotKept, Text, TextLog, count_texts, prune_texts, view_text
 from gateway.tables import TEXTS
-from gateway.texts import NotKept, Text, TextLog, count_texts, prune_texts, view_text
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 STEWARD = Actor("sam", frozenset({Role.STEWARD}))

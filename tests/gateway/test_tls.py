@@ -26,7 +26,7 @@ from starlette.routing import Route
 
 from core.errors import SettingsError
 from core.gateway_settings import TlsSettings
-from gateway.tls import server_context
+from gateway.serving.tls import server_context
 
 NOW = datetime.now(UTC)
 

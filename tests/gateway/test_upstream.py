@@ -8,8 +8,8 @@ import pytest
 
 from core.call_record import CallRecord
 from core.errors import SettingsError
-from gateway import upstream_exchange
-from gateway.upstream import Endpoint, Upstream, UpstreamFailure
+from gateway.asking import exchange as upstream_exchange
+from gateway.asking.upstream import Endpoint, Upstream, UpstreamFailure
 from tests.gateway.scripted_endpoint import HANG, completion, endpoint, hang, parts, reset, whole
 
 BODY = {"model": "auto", "messages": [{"role": "user", "content": "Grüße, 世界"}], "future": {"a": [1.5, None]}}

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gateway import upstream_exchange
-from gateway.retrying import Waits
-from gateway.upstream import Endpoint, Upstream, UpstreamFailure
+from gateway.asking import exchange as upstream_exchange
+from gateway.asking.retrying import Waits
+from gateway.asking.upstream import Endpoint, Upstream, UpstreamFailure
 from tests.gateway.scripted_endpoint import DONE, SERVING, chunk, completion, endpoint, event, hang, parts, reset, whole
 
 BODY = {"model": "auto", "messages": [{"role": "user", "content": "Q"}]}

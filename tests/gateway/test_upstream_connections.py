@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from gateway.upstream import UpstreamFailure
+from gateway.asking.upstream import UpstreamFailure
 from tests.gateway.scripted_endpoint import completion, endpoint, hang, whole
 from tests.gateway.stream_reader import BODY, upstream_of
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateway.chunk_editing import ChunkEditor
-from gateway.sse import Event, EventReader, EventTooLarge
+from gateway.asking.chunk_editing import ChunkEditor
+from gateway.asking.sse import Event, EventReader, EventTooLarge
 
 texts = st.text(st.characters(exclude_characters="\r\n\ufeff", codec="utf-8"), max_size=8)
 ends = st.sampled_from(["\n", "\r\n", "\r"])

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from gateway import upstream_stream
-from gateway.upstream import UpstreamFailure
+from gateway.asking import stream as upstream_stream
+from gateway.asking.upstream import UpstreamFailure
 from tests.gateway.scripted_endpoint import (
     COUNTED,
     DONE,

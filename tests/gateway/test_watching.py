@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from core.errors import RegistryError
-from gateway.admission import Admission
-from gateway.live_bundles import Following, LiveBundles
-from gateway.pointers import read_pointers
-from gateway.rechecks import Rechecks
-from gateway.references import References
-from gateway.watcher import Watcher
-from gateway.watching import Watching
-from gateway.watching_plan import Plan
+from gateway.bundles.admission import Admission
+from gateway.bundles.live_bundles import Following, LiveBundles
+from gateway.bundles.pointers import read_pointers
+from gateway.bundles.rechecks import Rechecks
+from gateway.bundles.references import References
+from gateway.bundles.watcher import Watcher
+from gateway.bundles.watching import Watching
+from gateway.bundles.watching_plan import Plan
 from models.alias_tables import AliasTables, CannotTell
 from models.mlflow_store import is_away
 from models.registry import bundle_sha256, resolve
@@ -81,7 +81,7 @@ def test_the_file_says_that_an_alias_has_moved_before_the_next_version_is_there(
     shelf.promote(shelf.add_words(0.3))
     seen(watching, lambda one: one.folder)
     go = threading.Event()
-    monkeypatch.setattr("gateway.watching.fetch_whole", lambda *_, **__: go.wait(60) and 1 / 0)
+    monkeypatch.setattr("gateway.bundles.watching.fetch_whole", lambda *_, **__: go.wait(60) and 1 / 0)
     shelf.promote(shelf.add_words(0.4))
     watching.look(now=NOW)
     told = read_pointers(watching._plan.pointer_file).references[CHAMPION]
@@ -288,7 +288,7 @@ def test_the_watcher_ends_with_the_gateway_that_started_it(shelf):
     import subprocess
 
     plan = plan_of(shelf)
-    process = subprocess.Popen([sys.executable, "-m", "gateway.watching"], stdin=subprocess.PIPE, text=True)
+    process = subprocess.Popen([sys.executable, "-m", "gateway.bundles.watching"], stdin=subprocess.PIPE, text=True)
     process.stdin.write(plan.model_dump_json() + "\n")
     process.stdin.close()
 
@@ -299,7 +299,8 @@ def test_a_gateway_that_follows_aliases_imports_no_mlflow_and_no_torch():
     import subprocess
 
     code = (
-        "import sys, gateway.live_bundles, gateway.admission, gateway.watcher, gateway.switch_state; "
+        "import sys, gateway.bundles.live_bundles, gateway.bundles.admission, gateway.bundles.watcher; "
+        "import gateway.bundles.switch_state; "
         "print(sorted({'mlflow', 'torch', 'transformers'} & set(sys.modules)))"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gateway.references import References
-from gateway.watching import Watching
-from gateway.watching_plan import Plan
+from gateway.bundles.references import References
+from gateway.bundles.watching import Watching
+from gateway.bundles.watching_plan import Plan
 from models.bundle_files import bundle_sha256
 from tests.gateway.word_bundle import Shelf
 

@@ -5,10 +5,10 @@ import asyncio
 import pytest
 
 from core.records import Stakes
+from gateway.asking.upstream import Endpoint
+from gateway.bundles.rechecks import NoRecheck
 from gateway.deciding import Deciding, FixedBundles
-from gateway.rechecks import NoRecheck
 from gateway.told import Told as Beside
-from gateway.upstream import Endpoint
 from tests.gateway.conftest import SAYS_CODE, FixedRouter
 from tests.gateway.stub_upstream import StubUpstream, Told, body_of, loop_of
 from verifiers.assembling import Recheck

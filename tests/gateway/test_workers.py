@@ -31,7 +31,7 @@ while not told and not select.select([lifeline], [], [], 0.02)[0]:
 
 PARENT = """
 import socket, sys
-from gateway.workers import Times, Told, Workers
+from gateway.serving.workers import Times, Told, Workers
 
 listening = socket.create_server(("127.0.0.1", 0))
 told = Told(on_ready=lambda: print("ready", flush=True), on_end=lambda number: print(f"ended {number}", flush=True))
@@ -196,8 +196,8 @@ def test_spending_and_counts_of_two_workers_add_up_and_hangup_loses_no_request(s
 def _made_key(engine):
     from core.access import Actor
     from core.store import writing
-    from gateway.key_store import WantedKey, create_key
-    from gateway.limiter import KeyLimits
+    from gateway.keys.limiter import KeyLimits
+    from gateway.keys.store import WantedKey, create_key
 
     ann = Actor("ann", at_open_command_line=True)
     with writing(engine) as connection:

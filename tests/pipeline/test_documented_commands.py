@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from core.store import open_store
-from gateway.decision_log import DecisionLog
-from gateway.texts import TextLog
+from gateway.records.decision_log import DecisionLog
+from gateway.records.texts import TextLog
 from labeling.judging.ballots import Ballot, Choice
 from labeling.judging.submitting import submit
 from labeling.queueing.experts import invite_expert

@@ -1,0 +1,1 @@
+"""The gateway inside a program, by RouteLLM's names."""

@@ -1,0 +1,1 @@
+"""What stays: decisions, counts, and texts where settings ask for them."""

@@ -1,0 +1,1 @@
+"""From settings to processes that answer on a port."""
