@@ -3,7 +3,8 @@
 It reads one line of JSON (`gateway.bundles.watching_plan.Plan`) from its input, and then looks at each reference every
 `watch_s`: where it leads, and whether that version lies whole in the cache. What it finds stands in one pointer file
 (`gateway.bundles.pointers`). It ends when its input does, that is, with the gateway that started it. It decides
-nothing and loads no bundle. MLflow itself is loaded where a version must be fetched, or its database cannot be read directly.
+nothing and loads no bundle. MLflow itself is loaded where a version must be fetched, or its database cannot be read
+directly.
 """
 
 import contextlib

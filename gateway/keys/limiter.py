@@ -2,8 +2,8 @@
 
 A key is counted in every worker by itself; what others counted is learnt from the store about once a second
 (`gateway.keys.stored_keys`). Between two such moments a worker gives out no more than half of its equal share of
-what is left: then what others have not yet told of fits into the rest. All together stay within a limit, give or take a request
-for each further worker, or 2 %, whichever is more (by simulation: up to 16 workers that are stormed).
+what is left: then what others have not yet told of fits into the rest. All together stay within a limit, give or
+take a request for each further worker, or 2 %, whichever is more (by simulation: up to 16 stormed workers).
 """
 
 import math

@@ -89,10 +89,13 @@ async def test_a_thread_that_has_nothing_to_do_ends(monkeypatch):
 
 
 async def test_after_a_fork_a_lane_begins_anew(monkeypatch):
-    lane = Lane(1)
-    first = await in_thread(threading.get_ident, timeout_s=10, lane=lane)
+    lane, go_on = Lane(1), threading.Event()
+    in_the_parent = asyncio.ensure_future(in_thread(lambda: go_on.wait(10), timeout_s=20, lane=lane))
+    await asyncio.sleep(0)
     child = os.getpid() + 1
 
     monkeypatch.setattr("os.getpid", lambda: child)
 
-    assert await in_thread(threading.get_ident, timeout_s=10, lane=lane) != first
+    assert await in_thread(lambda: "of the child", timeout_s=10, lane=lane) == "of the child"
+    go_on.set()
+    assert await in_the_parent
