@@ -2,8 +2,8 @@
 
 aiohttp and httpx2 alone, and `gateway.asking.upstream` (which uses aiohttp) with its retries, its circuit breaker, its
 checks of the reply and its record; on loopback, before one stub in a process of its own, on one thread and one event
-loop (uvloop), 16 calls at a time on connections that are kept. CPU seconds of this process, medians of rounds in which all
-take turns. A stream has 50 chunks, each written by itself.
+loop (uvloop), 16 calls at a time on connections that are kept. CPU seconds of this process, medians of rounds in
+which all take turns. A stream has 50 chunks, each written by itself.
 """
 
 import asyncio
