@@ -66,7 +66,7 @@ class StaticEncoder:
         for row, ids in enumerate(self._tokenizer.ids(texts)):
             known = [token for token in ids if token != self._unknown]
             if known:
-                vectors[row] = self._table[known].mean(axis=0)
+                vectors[row] = np.add.reduce(self._table.take(known, axis=0), axis=0) / np.float32(len(known))
         norms = np.linalg.norm(vectors, axis=1, keepdims=True)
         return vectors / np.where(norms > 0, norms, np.float32(1.0))
 

@@ -59,7 +59,7 @@ class TextTokenizer:
 
     def ids(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids a text, cut to `max_tokens`; how many were cut is logged and added to `n_truncated`."""
-        encodings = self._tokenizer.encode_batch(
+        encodings = self._tokenizer.encode_batch_fast(  # the same ids, without each token's place in the text
             [well_formed(text) for text in texts], add_special_tokens=self._special_tokens
         )
         n_cut = sum(bool(encoding.overflowing) for encoding in encodings)
