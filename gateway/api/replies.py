@@ -69,17 +69,13 @@ def decision_headers(decision: Decision, *, names: Names, with_detail: bool = Fa
 def decided(decision: Decision, *, names: Names) -> Literal["weak", "strong", "escalated"] | None:
     """Who answered, and whether the weak model was asked before the strong one; None: nobody answered.
 
-    A weak model that was asked has a verdict, or a reason that says how it failed, or a call on record.
+    A weak model that was asked has a verdict, or a call on record.
     """
     if decision.answered_by is None:
         return None
     if decision.answered_by == names.weak:
         return "weak"
-    was_asked = (
-        decision.verdict is not None
-        or any(reason.startswith("weak_") for reason in decision.reasons)
-        or any(call.model == names.weak for call in decision.calls)
-    )
+    was_asked = decision.verdict is not None or any(call.model == names.weak for call in decision.calls)
     return "escalated" if was_asked else "strong"
 
 
