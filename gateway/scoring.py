@@ -46,7 +46,8 @@ class _Job(NamedTuple):
     text: str
     stratum: str | None
     loop: asyncio.AbstractEventLoop
-    result: "asyncio.Future[float]"
+    result: "asyncio.Future[float | None]"
+    """None: it is late."""
 
     @property
     def is_wanted(self) -> bool:
@@ -78,21 +79,21 @@ class Scorer:
         """
         loop = asyncio.get_running_loop()
         job = _Job(text, stratum, loop, loop.create_future())
+        timer = loop.call_later(timeout_s, _set, ((job.result, None),))
         with self._lock:
             lane = self._lane_of(bundle)
             lane.jobs.append(job)
             lane.has_work.notify()
         try:
-            async with asyncio.timeout(timeout_s):
-                return await job.result
+            probability = await job.result
         except asyncio.CancelledError:  # the caller's own clock may be the faster one
             self._replace_if_stuck(lane, timeout_s)
             raise
-        except TimeoutError:
-            if not job.result.cancelled():
-                return job.result.result()  # it came in the last moment, or is an error of the bundle's own
+        finally:
+            timer.cancel()
+        if probability is None:
             self._replace_if_stuck(lane, timeout_s)
-            return None
+        return probability
 
     def close(self, timeout_s: float = 5.0) -> None:
         """Score what waits, then end the threads; a later call starts them again."""
@@ -218,7 +219,7 @@ def _probabilities(bundle: RoutingBundle, jobs: Sequence[_Job]) -> list[float]:
 
 def _settle(jobs: Sequence[_Job], results: Sequence[float | Exception]) -> None:
     """Tell each event loop once what became of its texts."""
-    of_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[float], float | Exception]]] = {}
+    of_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[float | None], float | Exception]]] = {}
     for job, result in zip(jobs, results, strict=True):
         of_loop.setdefault(job.loop, []).append((job.result, result))
     for loop, settled in of_loop.items():
@@ -228,7 +229,7 @@ def _settle(jobs: Sequence[_Job], results: Sequence[float | Exception]) -> None:
             continue
 
 
-def _set(settled: Sequence[tuple["asyncio.Future[float]", float | Exception]]) -> None:
+def _set(settled: Sequence[tuple["asyncio.Future[float | None]", float | Exception | None]]) -> None:
     for future, result in settled:
         if future.done():
             continue

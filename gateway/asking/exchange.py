@@ -13,6 +13,7 @@ from gateway.asking.address import Endpoint
 from gateway.asking.connections import BROKEN, Connections, TooLarge, failure_kind, read_whole
 from gateway.asking.failure import UpstreamFailure
 from gateway.asking.reply import error_in, for_client, read_object, refusal_in, status_of, write_object
+from gateway.contained import Until
 
 MAX_REPLY_BYTES = 64 * 2**20
 """A larger reply is refused."""
@@ -58,7 +59,7 @@ class Exchange:
             UpstreamFailure: there is none, or it has another status.
         """
         try:
-            async with asyncio.timeout_at(until_s):
+            with Until(until_s):
                 response = await self.connections.post(url, content)
         except BROKEN as error:
             raise UpstreamFailure(self._model, failure_kind(error)) from None
@@ -75,7 +76,7 @@ class Exchange:
         """
         async with await self.post(url, content, until_s=until_s) as response:
             try:
-                async with asyncio.timeout_at(until_s):
+                with Until(until_s):
                     found = await read_whole(response, MAX_REPLY_BYTES)
             except TooLarge:
                 response.close()
@@ -95,7 +96,7 @@ class Exchange:
         status, content = response.status, b""
         until_s = min(until_s, asyncio.get_running_loop().time() + REFUSAL_S)
         try:
-            async with asyncio.timeout_at(until_s):
+            with Until(until_s):
                 content = await read_whole(response, MAX_ERROR_BYTES)
         except (*BROKEN, TooLarge):
             response.close()
