@@ -14,13 +14,14 @@ Errors come in OpenAI's envelope. Nothing of a request's text is logged.
 """
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.api.chat_endpoint import ChatEndpoint
 from gateway.api.decisions_endpoint import DecisionsEndpoint
@@ -41,9 +42,9 @@ __all__ = ["Doors", "create_app"]
 LOG = logging.getLogger("preceptor.gateway")
 
 
-def create_app(loop: RoutingLoop, *, doors: Doors = SHUT) -> Starlette:
+def create_app(loop: RoutingLoop, *, doors: Doors = SHUT) -> ASGIApp:
     """The server around one routing loop. It closes the loop and the keys' door when it stops."""
-    readiness = Readiness(doors.faults)
+    readiness = Readiness(doors.health)
     models = ModelList(loop)
     decisions = DecisionsEndpoint(doors.decisions, is_shared=doors.keys is None)
 
@@ -59,8 +60,13 @@ def create_app(loop: RoutingLoop, *, doors: Doors = SHUT) -> Starlette:
         if doors.keys is not None:
             await doors.keys.aclose()
 
+    exact: dict[str, Endpoint] = {}
+
     def path(where: str, *, is_open: bool = False, **handlers: Handler) -> Route:
-        return Route(where, Endpoint(where, handlers, doors=doors, is_open=is_open))
+        endpoint = Endpoint(where, handlers, doors=doors, is_open=is_open)
+        if "{" not in where:
+            exact[where] = endpoint
+        return Route(where, endpoint)
 
     async def unknown_path(_: Request, __: Exception) -> Response:
         if doors.metrics is not None:
@@ -71,7 +77,7 @@ def create_app(loop: RoutingLoop, *, doors: Doors = SHUT) -> Starlette:
     routes = [
         path("/v1/chat/completions", POST=ChatEndpoint(loop)),
         path("/v1/route", POST=RouteEndpoint(loop)),
-        path("/v1/embeddings", POST=EmbeddingsEndpoint(doors.embeddings)),
+        path("/v1/embeddings", POST=EmbeddingsEndpoint(doors.embeddings, doors.keys)),
         path("/v1/models", GET=models.listed),
         path("/v1/models/{model:path}", GET=models.one),
         path("/v1/decisions/{id}", GET=decisions),
@@ -84,7 +90,22 @@ def create_app(loop: RoutingLoop, *, doors: Doors = SHUT) -> Starlette:
     ]
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={404: unknown_path})
     app.router.redirect_slashes = False
-    return app
+    return _ExactPathsFirst(exact, app)
+
+
+class _ExactPathsFirst:
+    """Finds a path that is one by a look; what has a name in it, or is none, is the router's to find.
+
+    An endpoint tells each of its faults itself, so the router's layers would do nothing for it.
+    """
+
+    def __init__(self, exact: Mapping[str, Endpoint], router: ASGIApp) -> None:
+        self._exact, self._router = exact, router
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_whole_path = scope["type"] == "http" and not scope.get("root_path")
+        found = self._exact.get(scope["path"]) if is_whole_path else None
+        await (found or self._router)(scope, receive, send)
 
 
 _UNKNOWN = refused(

@@ -40,6 +40,17 @@ class Embedding(Protocol):
         ...
 
 
+class Health(NamedTuple):
+    """What decides now, as /health/ready tells it."""
+
+    is_routed: bool
+    """Whether `auto` is decided; False: the strong model answers it."""
+    reasons: Sequence[str] = ()
+    """What cannot decide, of all or of some domains."""
+    warnings: Sequence[str] = ()
+    """What an operator should see, though it alone keeps no bundle from deciding."""
+
+
 class Doors(NamedTuple):
     """The ways into the server beside the loop, each of which may be shut.
 
@@ -53,8 +64,8 @@ class Doors(NamedTuple):
     max_request_bytes: int = MAX_REQUEST_BYTES
     metrics_without_key: bool = False
     """Whether /metrics is open although all else asks for a key: for a server that only its own machine reaches."""
-    faults: Callable[[], Sequence[str]] | None = None
-    """What cannot decide now, for /health/ready; None: what the loop said when it warmed up."""
+    health: Callable[[], Health] | None = None
+    """What decides now, for /health/ready; None: what the loop said when it warmed up."""
 
 
 SHUT = Doors()

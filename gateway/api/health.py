@@ -1,9 +1,9 @@
 """GET /health/live, /health/ready and /metrics: whether the process runs, what it can decide, what it has counted."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from gateway.api.doors import Counts
+from gateway.api.doors import Counts, Health
 from gateway.api.http_call import HttpCall
 from gateway.api.refusals import Refusal
 from gateway.api.replies import Answer, json_answer
@@ -15,6 +15,10 @@ TIMEOUT_S = 5.0
 """How long the counts of all workers may take."""
 
 
+NOT_READY = {"status": "not_ready", "routing": "all_strong", "reasons": ["starting_or_stopping"], "warnings": []}
+"""What a server says before it takes requests, and once it takes no more."""
+
+
 class Readiness:
     """Whether the server takes requests: from the end of its start until it stops.
 
@@ -22,8 +26,8 @@ class Readiness:
     since that is no better behind another server: requests get its error, and the circuit closes by itself.
     """
 
-    def __init__(self, faults: Callable[[], Sequence[str]] | None = None) -> None:
-        self._faults: Callable[[], Sequence[str]] | None = faults
+    def __init__(self, health: Callable[[], Health] | None = None) -> None:
+        self._health: Callable[[], Health] | None = health
         self.is_ready = False
         self.at_start: tuple[str, ...] = ()
 
@@ -32,14 +36,19 @@ class Readiness:
         return json_answer(200, {"status": "live"})
 
     async def ready(self, _: HttpCall) -> Answer:
-        """200 while it takes requests; `routing` says whether anything keeps weak answers back, `reasons` what."""
+        """200 while it takes requests; `routing` says whether `auto` is decided, `reasons` what cannot decide."""
         if not self.is_ready:
-            return json_answer(
-                503, {"status": "not_ready", "routing": "all_strong", "reasons": ["starting_or_stopping"]}
-            )
-        reasons = [*(self.at_start if self._faults is None else self._faults())]
-        routing = "all_strong" if reasons else "routed"
-        return json_answer(200, {"status": "ready", "routing": routing, "reasons": reasons})
+            return json_answer(503, NOT_READY)
+        found = Health(not self.at_start, self.at_start) if self._health is None else self._health()
+        return json_answer(
+            200,
+            {
+                "status": "ready",
+                "routing": "routed" if found.is_routed else "all_strong",
+                "reasons": [*found.reasons],
+                "warnings": [*found.warnings],
+            },
+        )
 
 
 class MetricsEndpoint:

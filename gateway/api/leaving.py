@@ -4,8 +4,11 @@ A connection that is closed while its client sends the next request loses that r
 answer loses none. It never looks at a body, a header's value or an address.
 """
 
+import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
+
+from gateway.api.health import NOT_READY
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -13,7 +16,8 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 _CLOSE = (b"connection", b"close")
-_NOT_READY = b'{"status":"not_ready","routing":"all_strong","reasons":["starting_or_stopping"]}'
+_READY_PATHS = ("/health", "/health/ready")
+_NOT_READY = json.dumps(NOT_READY, separators=(",", ":")).encode()
 
 
 class LeavingApp:
@@ -29,7 +33,7 @@ class LeavingApp:
             # A request that is under way when the server begins to leave closes its connection too: uvicorn sees to it.
             await self._app(scope, receive, send)
             return
-        if scope["path"] == "/health/ready":
+        if scope["path"] in _READY_PATHS:
             headers = [(b"content-type", b"application/json"), _CLOSE]
             await send({"type": "http.response.start", "status": 503, "headers": headers})
             await send({"type": "http.response.body", "body": _NOT_READY})

@@ -229,7 +229,7 @@ def _schemas() -> dict[str, Any]:
             checks={"type": "array"},
             calls={"type": "array"},
         ),
-        "Readiness": _object(status={"enum": ["ready", "not_ready"]}, routing=text, reasons=texts),
+        "Readiness": _object(status={"enum": ["ready", "not_ready"]}, routing=text, reasons=texts, warnings=texts),
     }
 
 

@@ -110,6 +110,11 @@ class LiveBundles:
         """Whether the stop switch keeps the domain's weak answers back."""
         return self._switch is not None and self._switch.is_stopped(domain)
 
+    @property
+    def is_all_stopped(self) -> bool:
+        """Whether the stop switch keeps all weak answers back, of whatever domain."""
+        return self._switch is not None and self._switch.stops_all
+
     # How it lives
 
     async def start(self) -> None:

@@ -47,6 +47,11 @@ class SwitchState:
         """Whether weak answers of the domain are kept back; everything is while the state is not known."""
         return not self._is_known() or is_stopped((stop.domain for stop in self._stops), domain)
 
+    @property
+    def stops_all(self) -> bool:
+        """Whether no weak answer leaves, of whatever domain."""
+        return not self._is_known() or any(stop.domain is None for stop in self._stops)
+
     def warnings(self) -> tuple[str, ...]:
         """Every stop in force, and a store that does not answer; domains, names and times alone."""
         said = [

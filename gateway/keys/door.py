@@ -10,6 +10,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Protocol, Self
 
+from core.call_record import CallRecord
 from core.gateway_settings import GatewaySettings
 from core.records import Decision
 
@@ -142,6 +143,10 @@ class Door(Protocol):
         """Count what a request cost towards its key; an observer of decisions."""
         ...
 
+    def charge_call(self, key_id: str | None, call: CallRecord) -> None:
+        """Count what a call cost towards a key that no decision is made about."""
+        ...
+
     async def aclose(self) -> None:
         """Write what was not yet written."""
         ...
@@ -164,6 +169,9 @@ class OneKey:
         return Admitted(SHARED, SHARED)
 
     def charge(self, decision: Decision) -> None:
+        """Nothing is counted."""
+
+    def charge_call(self, key_id: str | None, call: CallRecord) -> None:
         """Nothing is counted."""
 
     async def aclose(self) -> None:

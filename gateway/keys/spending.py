@@ -11,6 +11,7 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from core.call_record import CallRecord
 from core.records import Decision
 from gateway.keys.limiter import Batch, Spent
 from gateway.tables import SPENDING
@@ -37,6 +38,26 @@ class Pricing:
             return 0.0  # nobody was asked
         known = sum(call.cost_usd or 0.0 for call in decision.calls)
         n_unknown = sum(call.cost_usd is None for call in decision.calls)
+        self._say_unknown()
+        # With every call's cost known, it is the recheck's that is not.
+        return known + max(1, n_unknown) * self.dearest_usd
+
+    def usd_of_call(self, call: CallRecord) -> float:
+        """What a call counts for that no decision is made about, such as one for embeddings; in US dollars."""
+        if call.n_attempts == 0:
+            return 0.0
+        if call.cost_usd is not None:
+            self._dearest_usd = max(self._dearest_usd, call.cost_usd)
+            return call.cost_usd
+        self._say_unknown()
+        return self.dearest_usd
+
+    @property
+    def dearest_usd(self) -> float:
+        """The dearest request seen, or what is assumed before there was one."""
+        return self._dearest_usd or ASSUMED_USD
+
+    def _say_unknown(self) -> None:
         if not self._has_warned:
             self._has_warned = True
             LOG.warning(
@@ -44,13 +65,6 @@ class Pricing:
                 "Check that the endpoints report usage.",
                 self.dearest_usd,
             )
-        # With every call's cost known, it is the recheck's that is not.
-        return known + max(1, n_unknown) * self.dearest_usd
-
-    @property
-    def dearest_usd(self) -> float:
-        """The dearest request seen, or what is assumed before there was one."""
-        return self._dearest_usd or ASSUMED_USD
 
 
 def add_spending(connection: sa.Connection, batch: Batch) -> None:

@@ -17,6 +17,7 @@ from typing import Final, NamedTuple, Protocol
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
+from core.call_record import CallRecord
 from core.gateway_settings import LimitSettings
 from core.records import Decision
 from core.store import create_tables, writing
@@ -130,10 +131,11 @@ class StoredKeys:
 
     def charge(self, decision: Decision) -> None:
         """Count what a request cost towards its key and today."""
-        usd = self._pricing.usd_of(decision)
-        if decision.key_id is not None:
-            self._limiter.spend(decision.key_id, usd, now=self._clock())
-            self._write_soon()
+        self._spend(decision.key_id, self._pricing.usd_of(decision))
+
+    def charge_call(self, key_id: str | None, call: CallRecord) -> None:
+        """Count what a call cost that no decision is made about."""
+        self._spend(key_id, self._pricing.usd_of_call(call))
 
     async def aclose(self) -> None:
         """Write what is spent and not yet written."""
@@ -146,6 +148,11 @@ class StoredKeys:
         if self._limiter.is_waiting:
             LOG.error("What keys spent in the last seconds is not written: the store does not answer.")
         self._pool.shutdown(wait=False)
+
+    def _spend(self, key_id: str | None, usd: float) -> None:
+        if key_id is not None:
+            self._limiter.spend(key_id, usd, now=self._clock())
+            self._write_soon()
 
     async def _freshen(self) -> None:
         """Begin to read the keys anew; wait for it where what is in memory is too old to serve meanwhile."""

@@ -13,13 +13,17 @@ from gateway.api.leaving import LeavingApp
 from gateway.serving.to_serve import ToServe
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import Engine
 
     from core.model_settings import PairModelSettings
     from core.settings import RunSettings
+    from gateway.api.doors import Health
     from gateway.asking.upstream import Upstream
     from gateway.attempts import Models
     from gateway.bundles.live_bundles import LiveBundles
+    from gateway.bundles.slots import Report
     from gateway.guard import Guard, TextSink
     from gateway.loop import RoutingLoop
     from gateway.parts import Shadowed, ShadowSink
@@ -29,6 +33,8 @@ LOG = logging.getLogger("preceptor.gateway")
 
 SHOW_EVERY_S = 1.0
 """Between two looks of the metrics at what stands."""
+
+_HOLDS_NOTHING_BACK = ("canary", "shadow")
 
 READY_S = 4.0
 """How long the first bundles are waited for; without them the strong model answers."""
@@ -89,7 +95,7 @@ class Gateway:
             embeddings=None if embeds == "off" else getattr(self._models, embeds),
             max_request_bytes=settings.gateway.limits.max_request_bytes,
             metrics_without_key=settings.gateway.host in LOOPBACK_HOSTS,
-            faults=self._faults,
+            health=self._health,
         )
         self.app = LeavingApp(create_app(self._loop, doors=doors))
         self._showing: asyncio.Task[None] | None = None
@@ -127,11 +133,8 @@ class Gateway:
         if not log.close():
             LOG.error("The store does not answer: the last %s are not in it.", name)
 
-    def _faults(self) -> tuple[str, ...]:
-        """What cannot decide now, and what an operator should see."""
-        reports = self._source.reports()
-        faults = [f"{', '.join(report.parts)}: {report.fault}" for report in reports if report.fault is not None]
-        return (*faults, *self._source.warnings())
+    def _health(self) -> "Health":
+        return health_of(self._source.reports(), self._source.warnings(), is_all_stopped=self._source.is_all_stopped)
 
     def _show(self) -> None:
         self._metrics.show_models(self._models)
@@ -203,6 +206,22 @@ def _source_of(what: ToServe, engine: "Engine") -> "LiveBundles":
         switch=SwitchState(partial(read_stops, engine), watch_s=watch_s),
         domains=settings.data.target_domains,
     )
+
+
+def health_of(reports: "Sequence[Report]", warnings: "Sequence[str]", *, is_all_stopped: bool) -> "Health":
+    """What is told of readiness: `auto` is decided where the champion decides and not everything is stopped.
+
+    A canary or a shadow that is not there keeps nothing back: the champion decides in its place.
+    """
+    from gateway.api.doors import Health
+
+    faults = [one for one in reports if one.fault is not None]
+    said = {report.reference: f"{', '.join(report.parts)}: {report.fault}" for report in faults}
+    holding = [one for one in faults if any(part not in _HOLDS_NOTHING_BACK for part in one.parts)]
+    beside = [said[one.reference] for one in faults if one not in holding]
+    reasons = [*(("stopped",) * is_all_stopped), *(said[one.reference] for one in holding)]
+    is_routed = not is_all_stopped and not any("champion" in one.parts for one in holding)
+    return Health(is_routed, reasons, [*beside, *warnings])
 
 
 class EndingLog(Protocol):

@@ -172,11 +172,17 @@ def test_a_key_is_asked_for_where_one_is_set_and_health_stays_open(make_client, 
 
 
 def test_readiness_says_when_the_strong_model_answers_all(make_client):
-    assert make_client().get("/health/ready").json() == {"status": "ready", "routing": "routed", "reasons": []}
+    assert make_client().get("/health/ready").json() == {
+        "status": "ready",
+        "routing": "routed",
+        "reasons": [],
+        "warnings": [],
+    }
     assert make_client(None).get("/health/ready").json() == {
         "status": "ready",
         "routing": "all_strong",
         "reasons": ["mf: bundle_missing"],
+        "warnings": [],
     }
 
 

@@ -3,11 +3,16 @@
 import json
 
 import pytest
+from starlette.testclient import TestClient
 
 from core.call_record import CallRecord
-from gateway.api.app import Doors
+from gateway.api.app import Doors, create_app
+from gateway.api.doors import Health
+from gateway.api.leaving import LeavingApp
 from gateway.asking.upstream import Embeddings, UpstreamFailure
+from gateway.bundles.slots import Report
 from gateway.keys.door import Admitted, OneKey
+from gateway.serving.building import health_of
 from tests.gateway.conftest import FixedRouter
 
 QUESTION = [{"role": "user", "content": "Code this."}]
@@ -173,6 +178,31 @@ def test_embeddings_are_passed_on_and_back_as_they_are(make_client):
     assert response.headers["content-type"] == "application/json"
 
 
+class Charges:
+    """A door that lets everybody in and keeps what they are charged for."""
+
+    def __init__(self):
+        self.charged = []
+
+    async def admit(self, authorization):
+        return Admitted("key-1")
+
+    def charge_call(self, key_id, call):
+        self.charged.append((key_id, call))
+
+    async def aclose(self):
+        pass
+
+
+def test_embeddings_are_charged_to_the_key_that_asked_also_where_they_failed(make_client):
+    door, call = Charges(), CallRecord(model="small", outcome="timeout", cost_usd=0.25)
+
+    for embeds in (Embeds(), Embeds(UpstreamFailure("small", "timeout", call=call))):
+        make_client(doors=Doors(keys=door, embeddings=embeds)).post("/v1/embeddings", json={"input": "a"})
+
+    assert door.charged == [("key-1", CallRecord(model="small")), ("key-1", call)]
+
+
 def test_embeddings_that_are_off_name_the_setting(make_client):
     response = make_client().post("/v1/embeddings", json={"model": "m", "input": "a"})
 
@@ -257,14 +287,62 @@ def test_every_request_is_counted_under_the_servers_own_path_and_status(make_cli
 
 
 def test_readiness_tells_what_cannot_decide_now(make_client):
-    faults = ["mf: certificate_expired"]
-    client = make_client(doors=Doors(faults=lambda: faults))
+    healths = [
+        Health(is_routed=False, reasons=["mf: certificate_expired"]),
+        Health(is_routed=True, warnings=["The registry is away."]),
+    ]
+    client = make_client(doors=Doors(health=lambda: healths.pop(0)))
 
-    before = client.get("/health/ready").json()
-    faults.clear()
+    told = [client.get("/health/ready").json() for _ in range(2)]
 
-    assert before == {"status": "ready", "routing": "all_strong", "reasons": ["mf: certificate_expired"]}
-    assert client.get("/health/ready").json() == {"status": "ready", "routing": "routed", "reasons": []}
+    ready = {"status": "ready"}
+    assert told == [
+        {**ready, "routing": "all_strong", "reasons": ["mf: certificate_expired"], "warnings": []},
+        {**ready, "routing": "routed", "reasons": [], "warnings": ["The registry is away."]},
+    ]
+
+
+def report(parts, fault):
+    return Report("/".join(parts), parts, None, None, fault, None, ends_soon=False)
+
+
+@pytest.mark.parametrize(
+    ("reports", "is_all_stopped", "told"),
+    [
+        ([report(("champion",), None)], False, Health(is_routed=True, warnings=["Away."])),
+        (
+            [report(("champion",), "bundle_unknown")],
+            False,
+            Health(is_routed=False, reasons=["champion: bundle_unknown"], warnings=["Away."]),
+        ),
+        ([report(("champion",), None)], True, Health(is_routed=False, reasons=["stopped"], warnings=["Away."])),
+        (
+            [report(("domain law",), "bundle_loading")],
+            False,
+            Health(is_routed=True, reasons=["domain law: bundle_loading"], warnings=["Away."]),
+        ),
+        ([report(("canary", "shadow"), "x")], False, Health(is_routed=True, warnings=["canary, shadow: x", "Away."])),
+        (
+            [report(("champion", "canary"), "x")],
+            False,
+            Health(is_routed=False, reasons=["champion, canary: x"], warnings=["Away."]),
+        ),
+    ],
+)
+def test_auto_is_said_to_be_routed_where_the_champion_decides_and_not_all_is_stopped(reports, is_all_stopped, told):
+    found = health_of(reports, ["Away."], is_all_stopped=is_all_stopped)
+
+    assert (found.is_routed, [*found.reasons], [*found.warnings]) == (told.is_routed, [*told.reasons], [*told.warnings])
+
+
+def test_a_server_that_leaves_is_not_ready_where_any_client_looks(make_loop):
+    app = LeavingApp(create_app(make_loop()))
+    with TestClient(app) as client:
+        before = [client.get(path).status_code for path in ("/health", "/health/ready")]
+        app.is_leaving = True
+        after = [client.get(path).status_code for path in ("/health", "/health/ready")]
+
+    assert (before, after) == ([200, 200], [503, 503])
 
 
 def test_health_asks_for_no_key_and_nothing_else_is_open(make_client):

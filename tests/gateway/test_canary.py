@@ -124,11 +124,11 @@ def test_a_stop_is_obeyed_by_the_next_request_and_the_weak_model_is_not_asked(ma
         stops[0] = (Stop(None, NOW, "ann", "wrong codes"),)
         await until(lambda: source.stopped(None))
         models[0].requests.clear()
-        return before, (await loop.answer(ASKED)).decision, source.warnings()
+        return before, (await loop.answer(ASKED)).decision, source.is_all_stopped, source.warnings()
 
-    before, stopped, warnings = served(loop, source, story)
+    before, stopped, is_all_stopped, warnings = served(loop, source, story)
     assert before.answered_by == "small"
-    assert (stopped.answered_by, stopped.reasons) == ("large", ("stopped",))
+    assert (stopped.answered_by, stopped.reasons, is_all_stopped) == ("large", ("stopped",), True)
     assert models[0].requests == []
     assert warnings == ("Weak answers of all domains are stopped since 2026-11-24 00:00:00 UTC.",)
 

@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from core.access import Actor, Role
+from core.call_record import CallRecord
 from core.errors import AccessDenied, PreceptorError, SettingsError
 from core.gateway_settings import GatewaySettings, LimitSettings
 from core.ledger import Ledger
@@ -331,11 +332,13 @@ def test_what_was_spent_is_in_the_store_when_the_door_has_closed(store, clock):
             assert await knock(door, key) == 200
             door.charge(made_decision(cost_usd=0.25, key_id=identifier))
         door.charge(made_decision(cost_usd=7.0, key_id=None))
+        door.charge_call(identifier, CallRecord(model="embedder", cost_usd=0.5))
+        door.charge_call(None, CallRecord(model="embedder", cost_usd=7.0))
         await door.aclose()
 
     asyncio.run(scene())
     with store.connect() as connection:
-        assert spending_on(connection, "2026-11-24") == {identifier: Spent(3, 0.75)}
+        assert spending_on(connection, "2026-11-24") == {identifier: Spent(3, 1.25)}
 
 
 def test_a_budget_holds_over_a_restart_and_over_workers(store, clock):

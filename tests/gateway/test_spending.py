@@ -52,6 +52,15 @@ def test_a_recheck_of_unknown_cost_counts_as_well():
     assert Pricing().usd_of(made_decision(cost_usd=None, calls=(call(0.3),))) == pytest.approx(0.3 + ASSUMED_USD)
 
 
+def test_a_call_without_a_decision_counts_as_one_with_it_does():
+    pricing = Pricing()
+
+    assert pricing.usd_of_call(call(None)) == ASSUMED_USD
+    assert pricing.usd_of_call(call(0.5)) == 0.5
+    assert pricing.usd_of_call(call(None, "timeout")) == 0.5
+    assert pricing.usd_of_call(CallRecord(model="m", outcome="circuit_open", n_attempts=0)) == 0.0
+
+
 def test_sums_grow_by_key_and_day(store_url):
     store = open_store(store_url)
     for _ in range(2):

@@ -102,14 +102,14 @@ def test_a_running_gateway_obeys_a_stop_and_its_end(engine):
         before = state.is_stopped("law"), state.is_stopped(None)
         await asyncio.to_thread(turn, engine, stop, "law")
         await until(lambda: state.is_stopped("law"))
-        during = state.is_stopped("tax"), state.is_stopped(None), state.warnings()
+        during = state.is_stopped("tax"), state.is_stopped(None), state.stops_all, state.warnings()
         await asyncio.to_thread(turn, engine, resume, "law")
         await until(lambda: not state.is_stopped("law"))
         return before, during
 
     before, during = running(state, story)
     assert before == (False, False)
-    assert during == (False, True, ("Weak answers of law are stopped since 2026-11-24 09:00:00 UTC.",))
+    assert during == (False, True, False, ("Weak answers of law are stopped since 2026-11-24 09:00:00 UTC.",))
 
 
 def test_a_store_that_cannot_be_read_stops_everything_after_a_while_and_at_once_where_nothing_was_ever_read():
@@ -138,7 +138,7 @@ def test_a_store_that_cannot_be_read_stops_everything_after_a_while_and_at_once_
     found, said = running(state, story)
     assert found == [False, False, True]
     assert said == ("The stop switch cannot be read (OperationalError); all weak answers are stopped until it does.",)
-    assert SwitchState(read).is_stopped("law")
+    assert SwitchState(read).is_stopped("law") and SwitchState(read).stops_all
 
 
 def run(*words):
