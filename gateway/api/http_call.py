@@ -12,7 +12,7 @@ from gateway.keys.door import LOOPBACK_HOSTS, Admitted
 from gateway.told import Told
 
 BODY_TIMEOUT_S = 60.0
-"""How long a body that comes in pieces may take."""
+"""How long a body may take, from its headers on."""
 
 _TELLING = frozenset(
     {b"x-preceptor-stakes", b"x-session-id", b"x-conversation-id", b"x-preceptor-task", b"x-preceptor-debug"}
@@ -82,12 +82,9 @@ class HttpCall(NamedTuple):
             raise _bad_header(b"content-length", "is no number")
         if len(length) > 18 or int(length) > self.max_bytes:
             raise TooLarge(self.max_bytes)
-        message = await self.receive()
-        if message["type"] == "http.request" and not message.get("more_body", False):
-            return self._within(message.get("body", b""))
         try:
-            async with asyncio.timeout(BODY_TIMEOUT_S):
-                return await self._rest(message)
+            async with asyncio.timeout(BODY_TIMEOUT_S):  # the first piece too: a client may send none
+                return await self._whole(await self.receive())
         except TimeoutError:
             raise Refusal(
                 408,
@@ -96,16 +93,19 @@ class HttpCall(NamedTuple):
                 headers=[(b"connection", b"close")],
             ) from None
 
-    async def _rest(self, message: Mapping[str, object]) -> bytes:
+    async def _whole(self, message: Mapping[str, object]) -> bytes:
         content = bytearray()
         while True:
             if message["type"] != "http.request":
                 raise ClientLeft
             piece = message.get("body", b"")
             assert isinstance(piece, bytes)
+            is_last = not message.get("more_body", False)
+            if is_last and not content:
+                return self._within(piece)  # as nearly always, and not copied
             content += piece
             self._within(content)
-            if not message.get("more_body", False):
+            if is_last:
                 return bytes(content)
             message = await self.receive()
 

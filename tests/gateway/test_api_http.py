@@ -270,15 +270,17 @@ def connected(url):
     return socket.create_connection((host, int(port)), timeout=60)
 
 
-HALF = (
-    b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{"
+NOTHING_YET = (
+    b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n"
 )
+HALF = NOTHING_YET + b"{"
 
 
-def test_a_body_that_does_not_come_to_its_end_is_given_up(make_loop, monkeypatch):
+@pytest.mark.parametrize("sent", [NOTHING_YET, HALF])
+def test_a_body_that_does_not_come_to_its_end_is_given_up(make_loop, monkeypatch, sent):
     monkeypatch.setattr("gateway.api.http_call.BODY_TIMEOUT_S", 0.2)
     with serving(create_app(make_loop())) as url, connected(url) as connection:
-        connection.sendall(HALF)
+        connection.sendall(sent)
         response = b"".join(iter(lambda: connection.recv(65536), b""))
 
     assert response.startswith(b"HTTP/1.1 408 ")
