@@ -56,8 +56,8 @@ class Conversation:
         return sum(len(message.content) for message in self.messages) + len(self.tools_text)
 
 
-def read_conversation(messages: Sequence[Any], *, tools: object = None) -> Conversation:
-    r"""The conversation of a request's `messages` and `tools`.
+def read_conversation(messages: Sequence[Any], *, tools: object = None, functions: object = None) -> Conversation:
+    r"""The conversation of a request's `messages` and `tools`, or the older `functions`.
 
     >>> parts = [{"type": "text", "text": "Code"}, {"type": "text", "text": "this."}]
     >>> read_conversation([{"role": "user", "content": parts}]).text
@@ -69,7 +69,7 @@ def read_conversation(messages: Sequence[Any], *, tools: object = None) -> Conve
     'find: Finds a code.'
     """
     turns: list[Message] = []
-    of_tools = list(_tools(tools))
+    of_tools = [*_tools(tools), *_tools(functions)]
     unreadable: str | None = None
     for message in messages:
         if not isinstance(message, dict) or not isinstance(message.get("role"), str):
@@ -163,7 +163,7 @@ def _text_of(content: object) -> tuple[str, str | None]:
 
 def _tools(tools: object) -> Iterator[str]:
     for tool in tools if isinstance(tools, list) else ():
-        function = tool.get("function", tool) if isinstance(tool, dict) else None
+        function = _inner(tool, tool)
         if isinstance(function, dict) and isinstance(function.get("name"), str):
             described = function.get("description")
             yield f"{function['name']}: {described}" if isinstance(described, str) else function["name"]
@@ -173,11 +173,18 @@ def _tools(tools: object) -> Iterator[str]:
 
 def _calls(message: Mapping[str, Any]) -> Iterator[str]:
     calls = message.get("tool_calls")
-    given = [call.get("function") for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
+    given = [_inner(call, None) for call in calls] if isinstance(calls, list) else []
     for function in (*given, message.get("function_call")):
         if isinstance(function, dict) and isinstance(function.get("name"), str):
-            arguments = function.get("arguments")
-            yield f"{function['name']}({arguments if isinstance(arguments, str) else ''})"
+            given_it = (function.get(name) for name in ("arguments", "input"))
+            yield f"{function['name']}({', '.join(one for one in given_it if isinstance(one, str))})"
+
+
+def _inner(tool: object, otherwise: object) -> object:
+    """What a tool, or a call of one, says under its type: `function`, or `custom`, whose input is free text."""
+    if not isinstance(tool, dict):
+        return otherwise
+    return tool.get("function") or tool.get("custom") or otherwise
 
 
 def _encodable(text: str) -> str:

@@ -52,7 +52,9 @@ class Incoming:
     @cached_property
     def conversation(self) -> Conversation:
         """The turns as text."""
-        return read_conversation(self.body["messages"], tools=self.body.get("tools"))
+        return read_conversation(
+            self.body["messages"], tools=self.body.get("tools"), functions=self.body.get("functions")
+        )
 
     @cached_property
     def key(self) -> tuple[str, float]:

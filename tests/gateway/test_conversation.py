@@ -131,6 +131,17 @@ def test_a_text_and_its_one_part_are_the_same(content):
     assert text_of({"role": "user", "content": content}) == "asthma"
 
 
+def test_functions_and_tools_of_free_text_are_told_of_like_any_other():
+    told = {"name": "dose", "description": "Finds a dose."}
+    call = {"type": "custom", "custom": {"name": "dose", "input": "insulin"}}
+    messages = [ASK, {"role": "assistant", "content": None, "tool_calls": [call]}]
+
+    custom = read_conversation(messages, tools=[{"type": "custom", "custom": told}])
+
+    assert custom.tools_text == "dose: Finds a dose.\ndose(insulin)"
+    assert read_conversation([ASK], functions=[told]).tools_text == "dose: Finds a dose."
+
+
 @pytest.mark.parametrize(
     "tools", [None, 3, "find", [3], [{}], [{"function": {"name": 3}}], [{"type": "web_search"}], {"a": 1}]
 )
