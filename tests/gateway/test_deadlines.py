@@ -24,9 +24,8 @@ async def test_what_is_late_is_cancelled_and_says_so():
 
     with pytest.raises(TimeoutError):
         await in_time(late(), timeout_s=0.01)
-    with pytest.raises(TimeoutError):
-        with Until(soon()):
-            await late()
+    with pytest.raises(TimeoutError), Until(soon()):
+        await late()
 
     assert ended == ["work", "work"]
     assert asyncio.current_task().cancelling() == 0
@@ -35,14 +34,12 @@ async def test_what_is_late_is_cancelled_and_says_so():
 
 async def test_of_two_deadlines_the_sooner_one_ends_the_wait_and_the_later_one_does_not():
     with Until(soon(30)):
-        with pytest.raises(TimeoutError):
-            with Until(soon()):
-                await asyncio.Event().wait()
+        with pytest.raises(TimeoutError), Until(soon()):
+            await asyncio.Event().wait()
         with pytest.raises(TimeoutError):
             await in_time(asyncio.Event().wait(), timeout_s=0.01)
-    with pytest.raises(TimeoutError):
-        with Until(soon()):
-            await in_time(asyncio.Event().wait(), timeout_s=30)
+    with pytest.raises(TimeoutError), Until(soon()):
+        await in_time(asyncio.Event().wait(), timeout_s=30)
 
 
 async def test_work_that_waits_several_times_gets_what_it_waits_for_and_what_that_raises():
