@@ -106,7 +106,12 @@ class _OnRecord:
     def __init__(self, upstream: Upstream, tried: Attempt) -> None:
         self._name, self._tried, self._started_s = upstream.name, tried, time.perf_counter()
         self.call: CallRecord | None = None
-        self.failed = UpstreamFailure(self._name, "error")
+        self._failure: UpstreamFailure | None = None
+
+    @property
+    def failed(self) -> UpstreamFailure:
+        """What it failed of; made here where the call broke, for most calls succeed."""
+        return self._failure or UpstreamFailure(self._name, "error")
 
     def __enter__(self) -> "_OnRecord":
         return self
@@ -116,7 +121,7 @@ class _OnRecord:
             self._add(self.call)
             return False
         if isinstance(error, UpstreamFailure):
-            self.failed = error
+            self._failure = error
             self._add(error.call)
             return True
         if isinstance(error, (Exception, SystemExit)):  # a broken upstream is a failed one
