@@ -8,11 +8,11 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from core.records import Message, conversation_text
 from core.routing_text import routing_text
+from gateway.once import once
 from gateway.told import Told
 
 _LOT_DIGITS = 13
@@ -28,12 +28,12 @@ class Conversation:
     tools_text: str = ""
     """Names and descriptions of the tools that the model may call, and the calls made so far with their arguments."""
 
-    @cached_property
+    @once
     def text(self) -> str:
         """The whole conversation as one text, the system prompt and the tools' results too."""
         return conversation_text(self.messages)
 
-    @cached_property
+    @once
     def routing_text(self) -> str:
         """What the router reads, as in training (`core.routing_text`)."""
         return routing_text(self.messages)

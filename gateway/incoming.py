@@ -4,13 +4,13 @@ import os
 import time
 from collections import deque
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Any
 
 from core import fingerprint
 from core.records import Query, Stakes
 from gateway.conversation import Conversation, conversation_key, read_conversation
 from gateway.model_names import Direct, Names, Routed, parse_model_name
+from gateway.once import once
 from gateway.told import Told
 
 _RANDOM: deque[bytes] = deque()
@@ -49,14 +49,14 @@ class Incoming:
         self.asked: Direct | Routed = parse_model_name(body["model"], names=names)
         self.id = new_id()
 
-    @cached_property
+    @once
     def conversation(self) -> Conversation:
         """The turns as text."""
         return read_conversation(
             self.body["messages"], tools=self.body.get("tools"), functions=self.body.get("functions")
         )
 
-    @cached_property
+    @once
     def key(self) -> tuple[str, float]:
         """The conversation's hash, and its lot in [0, 1)."""
         return conversation_key(self.body, self.told)
@@ -66,12 +66,12 @@ class Incoming:
         """Whether nothing was answered in it before, as far as the request shows: a session may leave that out."""
         return self.told.session is None and not self.conversation.is_continued
 
-    @cached_property
+    @once
     def query_sha256(self) -> str:
         """Hash of the conversation's text."""
         return fingerprint.of_text(self.conversation.text)
 
-    @cached_property
+    @once
     def task_sha256(self) -> str | None:
         """Hash of the task that the client named, with its key's id: two keys share none."""
         task = self.told.task
@@ -93,7 +93,7 @@ class Incoming:
         options = self.body.get("stream_options")
         return isinstance(options, Mapping) and options.get("include_usage") is True
 
-    @cached_property
+    @once
     def whole(self) -> Mapping[str, Any]:
         """The body for one whole answer, as an answer that is rechecked must be."""
         if not self.wants_stream:
