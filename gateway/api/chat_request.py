@@ -12,6 +12,9 @@ from core.errors import PreceptorError
 MAX_DEPTH = 200
 """Objects and lists inside one another; deeper ones could be read and not be written again."""
 
+MAX_MESSAGES = 10_000
+"""Each is read on the event loop, in some microseconds: more of them would hold up other requests for too long."""
+
 _LONGEST_NAME = 200
 
 
@@ -57,7 +60,7 @@ def read_object(content: bytes, *, wants: str) -> dict[str, Any]:
 
 
 def check_chat_request(body: dict[str, Any]) -> None:
-    """Refuse a request without `model` or `messages`; what else is wrong, the upstream says.
+    """Refuse a request without `model` or `messages`, or with too many of them; what else is wrong, the upstream says.
 
     Raises:
         RequestFault: names the field.
@@ -72,6 +75,11 @@ def check_chat_request(body: dict[str, Any]) -> None:
         )
     if not isinstance(messages, list) or not messages:
         raise RequestFault("`messages` is missing, empty or not a list. Send at least one message.", param="messages")
+    if len(messages) > MAX_MESSAGES:
+        message = (
+            f"There are {len(messages):,} messages. Send at most {MAX_MESSAGES:,}; join turns, or leave early ones out."
+        )
+        raise RequestFault(message, param="messages")
 
 
 def _is_deeper(body: dict[str, Any], depth: int) -> bool:

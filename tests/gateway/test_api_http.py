@@ -122,6 +122,16 @@ def test_a_body_that_comes_in_pieces_is_put_together(make_client, models):
     assert models[0].requests == [{**json.loads(QUESTION + "}"), "model": "small"}]
 
 
+@pytest.mark.parametrize(("n_messages", "status"), [(10_000, 200), (10_001, 400)])
+def test_more_messages_than_can_be_read_in_passing_are_refused(make_client, models, n_messages, status):
+    body = json.dumps({"model": "large", "messages": [{"role": "user", "content": "a"}] * n_messages})
+
+    response = post(make_client(), body)
+
+    assert (response.status_code, len(models[1].requests)) == (status, status == 200)
+    assert status == 200 or error_of(response)["param"] == "messages"
+
+
 @pytest.mark.parametrize("depth", [199, 200, 600, 985, 990, 995, 100_000])
 def test_no_depth_of_nesting_breaks_the_gateway(make_client, models, depth):
     response = post(make_client(), QUESTION + ', "x": ' + "[" * (depth - 1) + "]" * (depth - 1) + "}")
