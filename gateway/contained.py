@@ -153,21 +153,39 @@ class Lane:
         self._begin_anew()
 
     def begin(self, work: Callable[[], T]) -> "asyncio.Future[T]":
-        """Hand the work to a thread; what is cancelled before one takes it is never begun."""
+        """Hand the work to a thread; what is cancelled before one takes it is never begun.
+
+        Raises:
+            RuntimeError: there is no thread, and the system gives none now; the next call tries again.
+        """
         loop = asyncio.get_running_loop()
         result: asyncio.Future[T] = loop.create_future()
         if self._pid != os.getpid():  # a fork has the numbers, and none of the threads
             self._begin_anew()
         with self._has_work:
-            self._jobs.append(_Job(work, loop, result))
+            self._jobs.append(job := _Job(work, loop, result))
             starts = len(self._jobs) > self._n_idle and self._n_started < self._n_threads
             if starts:
                 self._n_started += 1
             else:
                 self._has_work.notify()
         if starts:
-            threading.Thread(target=self._work, name="preceptor-work", daemon=True).start()
+            try:
+                threading.Thread(target=self._work, name="preceptor-work", daemon=True).start()
+            except RuntimeError:
+                if not self._is_left_to_others(job):
+                    raise
         return result
+
+    def _is_left_to_others(self, job: _Job) -> bool:
+        """Leave a job whose thread did not start to those that run; False: none does, and it is taken back."""
+        with self._has_work:
+            self._n_started -= 1
+            if self._n_started > 0:
+                self._has_work.notify()
+            else:
+                self._jobs.remove(job)
+            return self._n_started > 0
 
     def _begin_anew(self) -> None:
         self._pid = os.getpid()

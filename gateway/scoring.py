@@ -111,9 +111,10 @@ class Scorer:
         lane = self._lanes.get(id(bundle))
         if lane is None:
             # The lane holds the bundle, so its id stays its own for as long as the lane stands here.
-            lane = self._lanes[id(bundle)] = _Lane(bundle, self._lock)
+            lane = _Lane(bundle, self._lock)
             lane.thread = threading.Thread(target=self._work, args=(lane,), name="preceptor-scoring", daemon=True)
-            lane.thread.start()
+            lane.thread.start()  # may fail where the system gives no thread; then the next call tries again
+            self._lanes[id(bundle)] = lane
         return lane
 
     def _replace_if_stuck(self, lane: "_Lane", timeout_s: float) -> None:

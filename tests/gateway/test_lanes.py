@@ -8,6 +8,7 @@ import time
 import pytest
 
 from gateway.contained import BrokeOff, Lane, in_thread, in_time
+from gateway.scoring import Scorer
 
 pytestmark = pytest.mark.anyio
 
@@ -99,3 +100,48 @@ async def test_after_a_fork_a_lane_begins_anew(monkeypatch):
     assert await in_thread(lambda: "of the child", timeout_s=10, lane=lane) == "of the child"
     go_on.set()
     assert await in_the_parent
+
+
+@pytest.fixture
+def no_threads(monkeypatch):
+    """The system gives no thread for the gateway's work until it is told to."""
+    start, gives = threading.Thread.start, threading.Event()
+
+    def start_or_fail(thread):
+        if thread.name.startswith("preceptor-") and not gives.is_set():
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_or_fail)
+    return gives
+
+
+async def test_a_lane_and_a_scorer_that_were_given_no_thread_work_again_once_there_are_some(no_threads):
+    class Half:
+        def probabilities(self, texts, strata=()):
+            return [0.5] * len(texts)
+
+    lane, scorer, bundle = Lane(1), Scorer(), Half()
+    for _ in range(2):
+        with pytest.raises(RuntimeError):
+            await in_thread(lambda: 1, timeout_s=10, lane=lane)
+        with pytest.raises(RuntimeError):
+            await scorer.probability(bundle, "a")
+
+    no_threads.set()
+
+    assert await in_thread(lambda: 2, timeout_s=10, lane=lane) == 2
+    assert await scorer.probability(bundle, "a") == 0.5
+    scorer.close()
+
+
+async def test_work_whose_thread_does_not_start_is_left_to_those_that_run(no_threads):
+    lane, go = Lane(2), threading.Event()
+    no_threads.set()
+    first = lane.begin(lambda: go.wait(10))
+    no_threads.clear()
+
+    second = lane.begin(lambda: 2)
+    go.set()
+
+    assert await asyncio.wait_for(asyncio.gather(first, second), 10) == [True, 2]
