@@ -14,7 +14,7 @@ from pydantic import JsonValue
 from core.records import Stakes
 from verifiers.stakes.conditions import Asked
 from verifiers.stakes.policy import StakesPolicy
-from verifiers.stakes.readings import readings_of
+from verifiers.stakes.readings import faults_of, readings_of
 
 HEADER_TIERS = {stakes.value: stakes for stakes in Stakes}
 """What clients may write in the header, and as `stakes` in the request's metadata."""
@@ -88,9 +88,10 @@ def _read(policy: StakesPolicy, request: StakesRequest) -> tuple[list[str], dict
     if not request.is_readable:
         named["text.not_text"] = policy.on_error
     texts: list[str] = []
+    read = readings_of if policy.rules or policy.classifier is not None else faults_of  # nobody would read them
     try:
         for text in request.texts:
-            found = readings_of(text)
+            found = read(text)
             texts.extend(found.texts)
             if not found.is_whole:
                 named["text.too_long"] = policy.on_unread

@@ -73,6 +73,22 @@ def readings_of(text: str) -> Readings:
     return Readings(tuple(found), is_whole, is_hidden)
 
 
+def faults_of(text: str) -> Readings:
+    r"""What `readings_of` says of a text's whole and hidden parts, without its readings: for who reads none of them.
+
+    >>> faults_of("s\u0430nctions")
+    Readings(texts=(), is_whole=True, is_hidden=True)
+    """
+    head = text[:MAX_CHARS]
+    is_whole, is_hidden = len(text) <= MAX_CHARS, False
+    if not head.isascii():
+        plain = _plain(head)
+        is_whole = is_whole and len(plain) <= MAX_CHARS
+        is_hidden = bool(_OVERRIDES.search(head) or _mixes_scripts(plain))
+    is_hidden = is_hidden or _SPACED.search(head) is not None or next(_decoded(head, depth=1), None) is not None
+    return Readings((), is_whole, is_hidden)
+
+
 _UNSEEN = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
     "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff\x00-\x08\x0e-\x1f\x7f-\x9f]"
