@@ -9,8 +9,11 @@ from gateway.attempts import Attempt, ask
 from gateway.facts import facts_of
 from gateway.incoming import Incoming
 from gateway.log_probabilities import may_be_refusal, with_logprobs, without_logprobs
-from gateway.recheck import Asked, as_read, recheck_in_time
+from gateway.recheck import Asked, Finding, as_read, recheck_in_time
 from gateway.weighing import Weighed
+
+_SKIPPED = Finding(is_released=True, verdict="skipped")
+"""Of an answer at low stakes that the bundle does not doubt."""
 
 
 async def ask_weak(weak: Upstream, incoming: Incoming, weighed: Weighed, tried: Attempt) -> None:
@@ -21,8 +24,11 @@ async def ask_weak(weak: Upstream, incoming: Incoming, weighed: Weighed, tried: 
         tried.held_back(f"weak_{answer.kind}")
         return
     tried.weak = answer
-    asked = Asked(incoming.query(weighed.stakes), facts_of(incoming.body), weighed.route.doubt)
-    found = await recheck_in_time(recheck, asked, answer.body)
+    if weighed.is_rechecked:
+        asked = Asked(incoming.query(weighed.stakes), facts_of(incoming.body), weighed.route.doubt)
+        found = await recheck_in_time(recheck, asked, answer.body)
+    else:
+        found = _SKIPPED
     tried.verdict, tried.checks, tried.recheck_cost_usd = found.verdict, found.checks, found.cost_usd
     if not found.is_released:
         tried.held_back(*found.reasons)
