@@ -11,6 +11,8 @@ Header = tuple[bytes, bytes]
 
 JSON: Header = (b"content-type", b"application/json")
 
+_TO_JSON = json.JSONEncoder(separators=(",", ":"))
+
 
 class Answer(NamedTuple):
     """A whole response."""
@@ -33,7 +35,7 @@ def json_answer(status: int, value: object, headers: Sequence[Header] = ()) -> A
     >>> json_answer(200, {"a": 1}).content
     b'{"a":1}'
     """
-    return Answer(status, json.dumps(value, separators=(",", ":")).encode(), (JSON, *headers))
+    return Answer(status, _TO_JSON.encode(value).encode(), (JSON, *headers))
 
 
 def decision_headers(decision: Decision, *, names: Names, with_detail: bool = False) -> list[Header]:
@@ -96,7 +98,7 @@ def event(value: Mapping[str, Any]) -> bytes:
     >>> event({"a": 1})
     b'data: {"a":1}\n\n'
     """
-    return b"data: " + json.dumps(value, separators=(",", ":")).encode() + b"\n\n"
+    return b"data: " + _TO_JSON.encode(value).encode() + b"\n\n"
 
 
 def event_stream(completion: Mapping[str, Any], *, include_usage: bool) -> Iterator[bytes]:
