@@ -43,7 +43,7 @@ def test_what_hides_in_a_text_is_told_with_or_without_its_readings(text):
         ("w\u0456re it", True, True),
         ("wire\u202eit", True, True),
         ("a" * MAX_CHARS, True, False),
-        ("a " * MAX_CHARS, False, False),
+        ("ab " * MAX_CHARS, False, False),
         ("\ufdfa" * (MAX_CHARS // 10), False, False),  # one letter that stands for eighteen
     ],
 )
