@@ -64,8 +64,7 @@ class DecisionLog:
         at = utc if self._is_postgres else utc.replace(tzinfo=None).isoformat(" ", "microseconds")
         values = decision.__dict__
         return tuple(
-            at if name == "at" else _JSON[name].dump_json(values[name]).decode() if name in _JSON else values[name]
-            for name in _COLUMNS
+            at if name == "at" else _as_json(name, values[name]) if name in _JSON else values[name] for name in _COLUMNS
         )
 
     def append(self, rows: Sequence[Row], *, survives_power_cut: bool = True) -> None:
@@ -138,6 +137,10 @@ _JSON: dict[str, TypeAdapter[object]] = {
     "calls": TypeAdapter(tuple[CallRecord, ...]),
 }
 """How the columns that hold JSON are written."""
+
+
+def _as_json(name: str, values: Sequence[object]) -> str:
+    return _JSON[name].dump_json(values).decode() if values else "[]"  # most are empty
 
 
 def _insert_of(n_rows: int, mark: str) -> str:
