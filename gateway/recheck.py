@@ -22,6 +22,8 @@ LOG = logging.getLogger("preceptor.gateway")
 
 _NOT_TEXT = ("tool_calls", "function_call", "audio", "refusal")
 _PASSED_ON = ("role", "content", *_NOT_TEXT)  # none of the latter holds anything in an answer that was released
+_OF_A_CHOICE = ("index", "finish_reason", "logprobs")
+_OF_A_COMPLETION = ("id", "object", "created", "model", "usage", "system_fingerprint", "service_tier")
 
 
 class Asked(NamedTuple):
@@ -118,15 +120,21 @@ def verdict_on(recheck: Recheck, asked: Asked, completion: Mapping[str, Any]) ->
 def as_read(completion: Mapping[str, Any]) -> dict[str, Any]:
     """The completion without what no check has read, such as a model's `reasoning_content` beside its answer.
 
+    Of the completion and of each choice what OpenAI names stays; other fields may hold texts of the model's too.
+
     >>> choice = {"index": 0, "message": {"role": "assistant", "content": "B42.81", "reasoning_content": "Perhaps ..."}}
     >>> as_read({"choices": [choice]})["choices"][0]["message"]
     {'role': 'assistant', 'content': 'B42.81'}
     """
     choices = [
-        {**choice, "message": {name: value for name, value in choice["message"].items() if name in _PASSED_ON}}
+        {**_only(_OF_A_CHOICE, choice), "message": _only(_PASSED_ON, choice["message"])}
         for choice in completion["choices"]
     ]
-    return {**completion, "choices": choices}
+    return {**_only(_OF_A_COMPLETION, completion), "choices": choices}
+
+
+def _only(names: Sequence[str], whole: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in whole.items() if name in names}
 
 
 def _fault(choice: Mapping[str, Any]) -> str | None:

@@ -5,8 +5,9 @@ import logging
 import pytest
 import sqlalchemy as sa
 
-from core.records import Decision
+from core.records import Decision, Stakes
 from tests.gateway.conftest import FixedRouter, completion
+from verifiers.stakes.policy import StakesPolicy
 
 
 @pytest.mark.parametrize("model", ["auto", "router-mf-0.5", "large"])
@@ -56,9 +57,10 @@ def test_every_parameter_reaches_the_weak_model_too(make_client, models, ask):
 
 
 def test_unknown_fields_of_the_reply_survive_and_model_names_who_answered(make_client, models, ask):
-    models[0].reply = completion("right", system_fingerprint="fp", service_tier=None, future={"x": 1})
+    for model, name in zip(models, ("small", "large"), strict=True):
+        model.reply = completion("right", system_fingerprint="fp", service_tier=None, future={"x": 1})
 
-    assert ask(make_client()).json() == {**models[0].reply, "model": "small"}
+        assert ask(make_client(stakes=StakesPolicy(default=Stakes.LOW)), name).json() == {**model.reply, "model": name}
 
 
 def test_the_clients_key_is_not_sent_upstream(make_client, models, ask):

@@ -80,8 +80,12 @@ def test_an_image_is_never_answered_by_the_weak_model_by_its_name(make_client, a
 
 def test_what_no_check_has_read_does_not_leave_beside_a_released_answer(make_client, models, ask):
     models[0].reply = completion("right, says small")
-    models[0].reply["choices"][0]["message"]["reasoning_content"] = "never checked"
+    (said,) = models[0].reply["choices"]
+    said["message"]["reasoning_content"] = said["reasoning"] = models[0].reply["search_results"] = "never checked"
 
-    (choice,) = ask(make_client()).json()["choices"]
+    whole, streamed = ask(make_client()), ask(make_client(), stream=True)
 
+    (choice,) = whole.json()["choices"]
     assert choice["message"] == {"role": "assistant", "content": "right, says small"}
+    assert "never checked" not in whole.text + streamed.text
+    assert whole.headers["x-preceptor-model"] == streamed.headers["x-preceptor-model"] == "small"
