@@ -394,12 +394,19 @@ def test_an_endpoints_refusal_is_the_clients_exception_and_names_the_decision(
 
 
 def test_a_stream_that_breaks_raises_the_clients_error_after_what_came(client, large):
-    events = [f"data: {json.dumps(chunk({'content': 'One'}))}\n\n", "data: {no JSON\n\n"]
-    large.reply = lambda body: StreamingResponse(iter(events), media_type="text/event-stream")
+    has_read = threading.Event()
+
+    def events():
+        yield f"data: {json.dumps(chunk({'content': 'One'}))}\n\n"
+        assert has_read.wait(60)  # else both may come at once, and the strong model has failed before its first event
+        yield "data: {no JSON\n\n"
+
+    large.reply = lambda body: StreamingResponse(events(), media_type="text/event-stream")
 
     stream = iter(client.chat.completions.create(model="auto", messages=LONG, stream=True))
 
     assert next(stream).choices[0].delta.content == "One"
+    has_read.set()
     with pytest.raises(openai.APIError, match="broke off"):
         list(stream)
 
