@@ -3,7 +3,7 @@
 from gateway.answered import Streamed, StrongFailed
 from gateway.api.chat_request import read_chat_request
 from gateway.api.http_call import HttpCall
-from gateway.api.model_list import domain_of
+from gateway.api.model_list import domain_for
 from gateway.api.refusals import upstream_failed
 from gateway.api.replies import Answer, Events, decision_headers, json_answer
 from gateway.loop import RoutingLoop
@@ -25,7 +25,7 @@ class ChatEndpoint:
         body = read_chat_request(await call.json_bytes())
         names = self._loop.names
         if call.admitted.domains is not None:
-            call.admitted.require_domain(domain_of(body["model"], names=names))
+            call.admitted.require_domain(domain_for(call.admitted, body["model"], names=names))
         try:
             reply = await self._loop.answer(body, told)
         except StrongFailed as failed:

@@ -25,10 +25,9 @@ class ModelList:
             UnknownModel, BadThreshold: it does not work for this key.
         """
         name, names = call.scope["path_params"]["model"], self._loop.names
-        domain = domain_of(name, names=names)
+        domain = domain_for(call.admitted, name, names=names)
         if call.admitted.domains is not None and domain not in call.admitted.domains:
-            known = ", ".join(names_for(call.admitted, names=names)) or "none"
-            raise UnknownModel(f"This key has no model of that name. The names that work for it: {known}.")
+            raise _unknown_to(call.admitted, names=names)
         return json_answer(200, _model(name))
 
 
@@ -46,6 +45,20 @@ def names_for(admitted: Admitted, *, names: Names) -> tuple[str, ...]:
     return (*(f"auto:{domain}" for domain in domains), *routers)
 
 
+def domain_for(admitted: Admitted, name: str, *, names: Names) -> str | None:
+    """The domain that a model name names; a key for some domains is told of no others.
+
+    Raises:
+        UnknownModel, BadThreshold: no such name.
+    """
+    try:
+        return domain_of(name, names=names)
+    except UnknownModel:
+        if admitted.domains is None:
+            raise
+        raise _unknown_to(admitted, names=names) from None
+
+
 def domain_of(name: str, *, names: Names) -> str | None:
     """The domain that a model name names; None where it names none.
 
@@ -57,6 +70,11 @@ def domain_of(name: str, *, names: Names) -> str | None:
     """
     asked = parse_model_name(name, names=names)
     return asked.domain if isinstance(asked, Routed) else None
+
+
+def _unknown_to(admitted: Admitted, *, names: Names) -> UnknownModel:
+    known = ", ".join(names_for(admitted, names=names)) or "none"
+    return UnknownModel(f"This key has no model of that name. The names that work for it: {known}.")
 
 
 def _model(name: str) -> dict[str, str | int]:

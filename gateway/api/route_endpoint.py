@@ -7,7 +7,7 @@ from typing import Any
 from core.records import Decision
 from gateway.api.chat_request import RequestFault, check_chat_request, read_object
 from gateway.api.http_call import HttpCall
-from gateway.api.model_list import domain_of
+from gateway.api.model_list import domain_for
 from gateway.api.refusals import Refusal
 from gateway.api.replies import Answer, json_answer
 from gateway.loop import RoutingLoop
@@ -87,5 +87,5 @@ def _of_batch(item: object, call: HttpCall, *, names: Names, number: int) -> dic
 def _checked(body: dict[str, Any], call: HttpCall, *, names: Names) -> dict[str, Any]:
     body = {"model": "auto", **body}
     check_chat_request(body)
-    call.admitted.require_domain(domain_of(body["model"], names=names))
+    call.admitted.require_domain(domain_for(call.admitted, body["model"], names=names))
     return body

@@ -117,3 +117,6 @@ def test_a_key_for_one_domain_asks_in_that_domain_alone(make_client, ask, models
     assert [model["id"] for model in client.get("/v1/models").json()["data"]] == ["auto:law", "router-mf-0.5:law"]
     assert client.get("/v1/models/auto:law").status_code == 200
     assert client.get("/v1/models/auto:tax").status_code == 404
+    for response in (ask(client, "none"), client.get("/v1/models/none")):
+        assert response.status_code == 404
+        assert "auto:law" in error_of(response)["message"] and "tax" not in error_of(response)["message"]
