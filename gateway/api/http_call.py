@@ -119,7 +119,8 @@ def refuse_foreign_page(headers: Mapping[bytes, bytes]) -> None:
     """Refuse what a browser sends for a page of another machine.
 
     A gateway without keys trusts its machine; a page that somebody else wrote and that a browser here shows is not of
-    this machine, not even where a name that its owner controls resolves to it.
+    this machine, not even where a name that its owner controls resolves to it. In that one case browsers name no origin
+    on a GET, which then passes: it reads names and counts, and asks no model.
 
     Raises:
         Refusal: 403.
