@@ -191,7 +191,7 @@ class RunSettings(Settings):
     """The model that compares answers for `preceptor calibrate`; unset: none."""
     access: AccessSettings = AccessSettings()
     threads: int = Field(2, ge=1)
-    """CPU threads of encoder and training."""
+    """CPU threads of encoder and training; at the gateway of all workers together, at least one each."""
 
     _source: Path | None = PrivateAttr(None)
 

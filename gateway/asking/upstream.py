@@ -139,17 +139,20 @@ class Upstream:
                 raise
             return stream
 
+        was_refused = False
+
         async def attempt(turn: Turn) -> UpstreamStream:
-            if not (adds_options and self._counts_streams):
-                return await opened(turn, plain)
-            try:
-                return await opened(turn, {**plain, "stream_options": {**(options or {}), "include_usage": True}})
-            except UpstreamFailure as failure:
-                if not failure.refuses_usage:
-                    raise
-            account.n_attempts += 1
+            nonlocal was_refused
+            if adds_options and self._counts_streams and not was_refused:
+                try:
+                    return await opened(turn, {**plain, "stream_options": {**(options or {}), "include_usage": True}})
+                except UpstreamFailure as failure:
+                    if not failure.refuses_usage:
+                        raise
+                was_refused = True
+                account.n_attempts += 1
             stream = await opened(turn, plain)
-            self._counts_streams = False
+            self._counts_streams = self._counts_streams and not was_refused
             return stream
 
         return await self._insist(attempt, account, max_attempts)

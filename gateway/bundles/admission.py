@@ -54,6 +54,7 @@ class Admission:
 
     def __init__(self, settings: "RunSettings") -> None:
         self._settings = settings
+        self._n_threads = max(1, settings.threads // settings.gateway.workers)
         self._policy: Mapping[str, Any] | None = None
         self._lock = threading.Lock()
 
@@ -62,7 +63,7 @@ class Admission:
     ) -> Admitted:
         """See `Admitting.admit`. Every byte is checked against the bundle's manifest, whatever a cache has promised."""
         try:
-            bundle = _load(folder, beside)
+            bundle = _load(folder, beside, n_threads=self._n_threads)
             if sha256 is not None and bundle.sha256 != sha256:
                 found = f"{folder} holds the bundle {bundle.sha256[:12]}, and {sha256[:12]} was registered. Delete it."
                 return Admitted(None, "bundle_altered", found)
@@ -93,16 +94,16 @@ class Admission:
             return self._policy
 
 
-def _load(folder: Path, beside: Sequence[RoutingBundle]) -> "Bundle":
+def _load(folder: Path, beside: Sequence[RoutingBundle], *, n_threads: int) -> "Bundle":
     from models.bundle import load_bundle
 
     shared = _encoder_to_share(folder, beside)
     if shared is not None:
         try:
-            return load_bundle(folder, encoder=shared)
+            return load_bundle(folder, encoder=shared, n_threads=n_threads)
         except PreceptorError:
             pass  # what bundle.json hints at was not so; loading it alone says what is
-    return load_bundle(folder)
+    return load_bundle(folder, n_threads=n_threads)
 
 
 def _encoder_to_share(folder: Path, beside: Sequence[RoutingBundle]) -> "Encoder | None":

@@ -101,6 +101,15 @@ def test_an_endpoint_that_refuses_to_count_is_asked_again_without_and_remembered
     assert (first.text, second.text, first.call.n_attempts, second.call.n_attempts) == ("Hello", "Hello", 2, 1)
 
 
+def test_an_endpoint_that_refuses_to_count_and_then_fails_is_asked_but_once_with_the_question():
+    refusal = whole({"detail": [{"loc": ["body", "stream_options"], "type": "extra_forbidden"}]}, 422)
+
+    seen = ask(refusal, whole({}, 500), ANSWER, max_retries=1)
+
+    assert ["stream_options" in request.body for request in seen.requests] == [True, False, False]
+    assert (seen.text, seen.call.n_attempts) == ("Hello", 3)
+
+
 def test_a_refusal_that_only_quotes_the_word_is_not_remembered():
     quoting = whole({"error": {"message": "bad: 'what are stream_options?'"}}, 400)
 
