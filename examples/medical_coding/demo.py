@@ -77,6 +77,8 @@ def main() -> None:
         servers.enter_context(_server(command, f"{base_url}/health/ready"))
         unseen = _unseen(settings, outcomes)
         routed = _through_gateway(f"{base_url}/v1", unseen)
+        if all(row["answered_by"] == settings.pair.strong.name for row in routed):
+            sys.exit("The gateway let no weak answer out. Its own words stand above.")
         _table(settings, unseen, routed)
     _say("6. Pairs for experts to judge")
     _pairs(settings, unseen)
@@ -103,7 +105,7 @@ def _through_gateway(base_url: str, rows: Sequence[Mapping[str, Any]]) -> list[d
     with httpx2.Client(timeout=60) as client, Progress(console=CONSOLE, transient=True) as bars:
         for row in bars.track(rows, description="   requests"):
             body = {"model": "auto", "messages": [{"role": "user", "content": row["query"]}]}
-            response = client.post(f"{base_url}/chat/completions", json=body)
+            response = client.post(f"{base_url}/chat/completions", json=body, headers={"x-preceptor-debug": "1"})
             response.raise_for_status()
             completion = response.json()
             routed.append(
@@ -174,19 +176,26 @@ def _server(module: Sequence[str], ready_url: str) -> Iterator[None]:
         sys.exit(f"Something else already answers at {ready_url}. Stop it, then run `make demo` again.")
     process = subprocess.Popen([sys.executable, "-m", *module], env={**os.environ, "OMP_NUM_THREADS": "1"})
     try:
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                httpx2.get(ready_url, timeout=1).raise_for_status()
-                break
-            except httpx2.HTTPError:
-                if process.poll() is not None or time.monotonic() > deadline:
-                    sys.exit(f"The server for {ready_url} did not start. What it said stands above.")
-                time.sleep(0.2)
+        deadline = time.monotonic() + 120
+        while not _is_ready(ready_url):
+            if process.poll() is not None or time.monotonic() > deadline:
+                sys.exit(f"The server for {ready_url} did not start. What it said stands above.")
+            time.sleep(0.2)
         yield
     finally:
         process.terminate()
         process.wait(timeout=30)
+
+
+def _is_ready(ready_url: str) -> bool:
+    """Whether a server takes requests; a gateway does so before it has read its code sets, and warns until then."""
+    try:
+        response = httpx2.get(ready_url, timeout=1)
+        response.raise_for_status()
+    except httpx2.HTTPError:
+        return False
+    said = response.json() if "json" in response.headers.get("content-type", "") else {}
+    return not (isinstance(said, dict) and (said.get("warnings") or said.get("reasons")))
 
 
 def _preceptor(*words: object) -> None:
