@@ -28,6 +28,9 @@ from gateway.serving.workers import CANNOT_SERVE
 if TYPE_CHECKING:
     from core.gateway_settings import TlsSettings
 
+LAST_S = 0.5
+"""Seconds between the last connection that is accepted and the end: its request is read in that time."""
+
 LEAVE_S = 0.5
 """How long a worker that stops goes on taking requests, each of whose answers closes its connection."""
 
@@ -119,6 +122,9 @@ async def _leave(gateway: Gateway, server: uvicorn.Server, told: asyncio.Event) 
     await told.wait()
     gateway.app.is_leaving = True
     await asyncio.sleep(LEAVE_S)
+    for accepting in server.servers:
+        accepting.close()
+    await asyncio.sleep(LAST_S)
     server.should_exit = True
 
 

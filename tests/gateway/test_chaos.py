@@ -18,6 +18,5 @@ def test_while_everything_around_it_fails_no_request_is_lost_no_weak_answer_leak
     report = json.loads(done.stdout)
     assert (report["lost"], report["unverified"], report["unrecorded"]) == (0, 0, 0), report["examples"]
     assert (done.returncode, report["requests"], report["n_swaps"]) == (0, 300, 2)
-    assert report["was_killed"]
     assert report["upstream"]["wrong"] > 0
     assert report["answered_by"]["weak-model"] > 0
