@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 import uvicorn
+import yaml
 from fastapi import FastAPI, Request, Response
 from fastapi.testclient import TestClient
 from starlette.types import ASGIApp
@@ -209,3 +210,28 @@ def ask():
         return client.post("/v1/chat/completions", json={"model": model, **body}, headers=headers)
 
     return post
+
+
+@pytest.fixture
+def write_settings(tmp_path, endpoints, models):
+    """A YAML of a gateway before the two endpoints; `sections` replace its own."""
+
+    def write(**sections):
+        values = {
+            "name": "medical-coding",
+            "folder": str(tmp_path / "runs"),
+            "store_url": f"sqlite:///{tmp_path}/store.db",
+            "mlflow": {"tracking_uri": f"sqlite:///{tmp_path}/mlflow.db"},
+            "pair": {
+                "weak": {"name": "small", "base_url": endpoints[1]},
+                "strong": {"name": "large", "base_url": endpoints[3]},
+            },
+            "data": {"files": ["outcomes.jsonl"], "target_domains": ["law"]},
+            "gateway": {"bundle": str(tmp_path / "no-bundle")},
+            **sections,
+        }
+        path = tmp_path / "settings.yaml"
+        path.write_text(yaml.safe_dump(values))
+        return path
+
+    return write

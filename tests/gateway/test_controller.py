@@ -9,48 +9,20 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-import yaml
 from fastapi import FastAPI
 from fastapi.responses import StreamingResponse
 
-from core.calibrator import Calibrator
 from core.errors import BundleError, PreceptorError, SettingsError
-from core.store import open_store
 from gateway import Controller, RoutingError
 from gateway.answered import Streamed, StrongFailed
 from gateway.api.replies import error_envelope, event
 from gateway.program.answer_streams import AnswerStream, StreamBroke
 from gateway.program.bridge import Bridge
-from gateway.records.decision_log import DecisionLog
 from gateway.streaming import at_once
-from models.bundle import save_bundle
-from models.bundle_facts import BundleFacts, Papers
-from models.vocabulary import Vocabulary
-from models.words import WordsRouter
 from tests.gateway.conftest import serving
+from tests.gateway.made_bundle import bundle_at
 
 MESSAGES = [{"role": "user", "content": "Which code is right for asthma?"}]
-
-
-def bundle_at(folder, *, weak="small", strong="large", **papers):
-    """A real bundle that knows two words; it needs no encoder."""
-    vocabulary = Vocabulary(("asthma", "femur"), np.ones(2, np.float32))
-    router = WordsRouter(vocabulary, np.array([0.4, -0.4], np.float32), 0.1)
-    facts = BundleFacts(
-        name="demo.words",
-        family="words",
-        weak=weak,
-        strong=strong,
-        encoder=None,
-        encoder_sha256=None,
-        calibrator=Calibrator(method="platt", slope=1.0, intercept=0.0, n_labels=400),
-        thresholds={"default": 1.0},
-        settings_fingerprint="s" * 64,
-        data_fingerprint="d" * 64,
-        created_at="2026-11-24T00:00:00Z",
-    )
-    save_bundle(folder, facts, router=router, papers=Papers(**papers))
-    return folder
 
 
 @pytest.fixture(scope="session")
@@ -446,66 +418,3 @@ def test_the_room_has_nothing_else():
 
     with pytest.raises(AttributeError, match="no attribute 'Server'"):
         _ = gateway.Server
-
-
-@pytest.fixture
-def settings(tmp_path, endpoints, models, bundle):
-    """A YAML with stakes, a store and a bundle; `sections` replace its own."""
-
-    def write(**sections):
-        values = {
-            "name": "demo",
-            "folder": str(tmp_path / "runs"),
-            "store_url": f"sqlite:///{tmp_path}/store.db",
-            "mlflow": {"tracking_uri": f"sqlite:///{tmp_path}/mlflow.db"},
-            "pair": {
-                "weak": {"name": "small", "base_url": endpoints[1]},
-                "strong": {"name": "large", "base_url": endpoints[3]},
-            },
-            "data": {"files": ["outcomes.jsonl"], "target_domains": ["demo"]},
-            "router": {"family": "words"},
-            "gateway": {"bundle": str(bundle)},
-            **sections,
-        }
-        path = tmp_path / "settings.yaml"
-        path.write_text(yaml.safe_dump(values))
-        return path
-
-    return write
-
-
-def test_a_controller_of_settings_decides_as_the_server_and_records_in_its_store(settings, tmp_path):
-    names = ("router-words-0", "router-words-1", "auto")
-    with Controller.from_settings(settings(verifiers={"stakes": "low"})) as controller:
-        answers = [controller.completion(model=name, messages=MESSAGES) for name in names]
-        assert controller.route("asthma", "words", 1.0) == "small"
-        assert len(controller.batch_calculate_win_rate(["asthma"], "words")) == 1
-    engine = open_store(f"sqlite:///{tmp_path}/store.db")
-    log = DecisionLog(engine)
-
-    assert [answer.model for answer in answers] == ["large", "small", "small"]
-    assert [log.find(answer.decision.id) == answer.decision for answer in answers] == [True] * 3
-    engine.dispose()
-
-
-def test_settings_without_checks_let_no_high_stakes_weak_answer_out(settings):
-    with Controller.from_settings(settings()) as controller:
-        answer = controller.completion(model="router-words-1", messages=MESSAGES)
-
-    assert (answer.model, answer.decision.stakes) == ("large", "high")
-
-
-def test_settings_of_a_bundle_that_is_not_there_answer_with_the_strong_model(settings, tmp_path):
-    with Controller.from_settings(settings(), bundle=str(tmp_path / "nowhere")) as controller:
-        answer = asyncio.run(controller.acompletion(model="auto", messages=MESSAGES))
-
-        assert answer.model == "large"
-        with pytest.raises(RoutingError, match="has no bundle now"):
-            controller.batch_calculate_win_rate(["asthma"], "words")
-
-
-def test_settings_that_describe_no_gateway_are_refused_before_anything_is_asked(settings):
-    pair = {"weak": {"name": "small"}, "strong": {"name": "large"}}
-
-    with pytest.raises(SettingsError, match="base_url is not set"):
-        Controller.from_settings(settings(pair=pair))

@@ -8,7 +8,6 @@ import time
 import anyio
 import anyio.to_thread
 import pytest
-import yaml
 from click.testing import CliRunner
 from fastapi import Request, Response
 
@@ -20,29 +19,6 @@ from tests.gateway.conftest import Model, serving
 from tests.gateway.served import Served, until
 
 NAMED = "Meningitis due to sporotrichosis"
-
-
-@pytest.fixture
-def write_settings(tmp_path, endpoints, models):
-    def write(**sections):
-        values = {
-            "name": "medical-coding",
-            "folder": str(tmp_path / "runs"),
-            "store_url": f"sqlite:///{tmp_path}/store.db",
-            "mlflow": {"tracking_uri": f"sqlite:///{tmp_path}/mlflow.db"},
-            "pair": {
-                "weak": {"name": "small", "base_url": endpoints[1]},
-                "strong": {"name": "large", "base_url": endpoints[3]},
-            },
-            "data": {"files": ["outcomes.jsonl"], "target_domains": ["law"]},
-            "gateway": {"bundle": str(tmp_path / "no-bundle")},
-            **sections,
-        }
-        path = tmp_path / "settings.yaml"
-        path.write_text(yaml.safe_dump(values))
-        return path
-
-    return write
 
 
 @pytest.fixture
